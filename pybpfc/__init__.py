@@ -1,0 +1,1 @@
+"""pybpfc: eBPF programs as typed Python functions."""

@@ -1,0 +1,1 @@
+"""From IR through LLVM to an ELF object."""

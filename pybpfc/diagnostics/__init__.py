@@ -1,0 +1,1 @@
+"""Spans, sources, the catalogue of errors and their rendering."""

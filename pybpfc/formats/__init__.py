@@ -1,0 +1,1 @@
+"""Bytes to objects and back, without policy: ELF, BTF, instructions."""

@@ -1,0 +1,1 @@
+"""What user code names: types, structs, maps, decorators."""

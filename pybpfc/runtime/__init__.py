@@ -1,0 +1,1 @@
+"""Loading objects into the kernel, attaching them, talking to them."""

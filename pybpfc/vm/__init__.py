@@ -1,0 +1,1 @@
+"""The built-in BPF machine: runs objects without a kernel."""
