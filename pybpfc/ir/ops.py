@@ -1,0 +1,467 @@
+"""The operations of the IR.
+
+The IR is not in SSA form: `Local`s are mutable memory slots, `Temp`s are assigned once, by the
+op that produces them, and live within their block's dominance. Every op carries the span of the
+Python it came from. High-level ops (marked so) are removed by passes before code generation.
+Arithmetic wraps modulo 2**bits; nothing here is undefined behaviour except reading memory that
+was never written.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeAlias
+
+from pybpfc.diagnostics.span import Span
+from pybpfc.lang.types import VOID, Field, Pointer, Space, Struct, Type
+
+if TYPE_CHECKING:
+    from pybpfc.abi.helpers import Helper
+    from pybpfc.ir.module import GlobalVar, MapDef
+
+
+# ---------------------------------------------------------------------------------------- values
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """An integer (or a null pointer: `value` 0 of a pointer type)."""
+
+    type: Type
+    value: int
+
+
+@dataclass(eq=False, slots=True)
+class Temp:
+    """The result of one op."""
+
+    id: int
+    type: Type
+
+
+@dataclass(eq=False, slots=True)
+class Local:
+    """A variable or compiler-made slot: a place on the stack unless LLVM promotes it to a register."""
+
+    name: str
+    type: Type
+    id: int
+    span: Span
+    user: bool = True
+    param: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapPointer:
+    """The address of a map, as helpers take it."""
+
+    map: MapDef
+
+    @property
+    def type(self) -> Type:
+        """A pointer to a map."""
+        return Pointer(VOID, Space.MAP)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalPointer:
+    """The address of a global variable."""
+
+    variable: GlobalVar
+
+    @property
+    def type(self) -> Type:
+        """A pointer to the variable's type."""
+        return Pointer(self.variable.type, Space.GLOBAL)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPointer:
+    """The address of a subprogram, as `bpf_loop` and timers take it."""
+
+    name: str
+
+    @property
+    def type(self) -> Type:
+        """An untyped pointer."""
+        return Pointer(VOID, Space.KERNEL)
+
+
+Value: TypeAlias = Const | Temp | MapPointer | GlobalPointer | FunctionPointer
+
+
+# ------------------------------------------------------------------------------------ vocabulary
+
+
+class ArithOp(enum.Enum):
+    """Two-operand arithmetic, by the instruction set's names; `floordiv`/`floormod` are high-level."""
+
+    ADD = "add"
+    SUB = "sub"
+    MUL = "mul"
+    DIV = "div"
+    MOD = "mod"
+    SDIV = "sdiv"
+    SMOD = "smod"
+    AND = "and"
+    OR = "or"
+    XOR = "xor"
+    LSH = "lsh"
+    RSH = "rsh"
+    ARSH = "arsh"
+    FLOORDIV = "floordiv"
+    FLOORMOD = "floormod"
+
+
+class Predicate(enum.Enum):
+    """Comparisons; the operands' type decides between signed and unsigned."""
+
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LE = "le"
+    GT = "gt"
+    GE = "ge"
+
+
+class AtomicOp(enum.Enum):
+    """Atomic read-modify-write operations of the instruction set."""
+
+    ADD = "add"
+    AND = "and"
+    OR = "or"
+    XOR = "xor"
+    XCHG = "xchg"
+    CMPXCHG = "cmpxchg"
+
+
+# ------------------------------------------------------------------------------------------- ops
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Op:
+    """The base of all ops: where it came from, and its result if it has one."""
+
+    span: Span
+    result: Temp | None = None
+
+    def operands(self) -> Iterator[Value]:
+        """The values this op reads."""
+        for f in fields(self):
+            if f.name in ("span", "result"):
+                continue
+            value = getattr(self, f.name)
+            if isinstance(value, Temp | Const | MapPointer | GlobalPointer | FunctionPointer):
+                yield value
+            elif isinstance(value, tuple):
+                yield from (v for v in value if isinstance(v, Temp | Const | MapPointer | GlobalPointer | FunctionPointer))
+
+
+@dataclass(eq=False, slots=True)
+class ReadLocal(Op):
+    """The current value of a scalar local."""
+
+    local: Local
+
+
+@dataclass(eq=False, slots=True)
+class WriteLocal(Op):
+    """Set a scalar local."""
+
+    local: Local
+    value: Value
+
+
+@dataclass(eq=False, slots=True)
+class AddressOf(Op):
+    """The address of a local's slot."""
+
+    local: Local
+
+
+@dataclass(eq=False, slots=True)
+class Load(Op):
+    """Read a scalar through a pointer; its type is the result's. `volatile` ones are never merged or moved."""
+
+    pointer: Value
+    volatile: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Store(Op):
+    """Write a scalar through a pointer."""
+
+    pointer: Value
+    value: Value
+    volatile: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class FieldAddress(Op):
+    """The address of a struct's or union's member."""
+
+    base: Value
+    struct: Struct
+    field: Field
+
+
+@dataclass(eq=False, slots=True)
+class ElementAddress(Op):
+    """The address of an element: `base + index * size_of(element)`; the index is an integer of any type."""
+
+    base: Value
+    element: Type
+    index: Value
+
+
+@dataclass(eq=False, slots=True)
+class Arith(Op):
+    """`lhs op rhs`; both operands and the result have one type."""
+
+    op: ArithOp
+    lhs: Value
+    rhs: Value
+
+
+@dataclass(eq=False, slots=True)
+class Compare(Op):
+    """A `bool`: integers of one type, or pointers by EQ/NE."""
+
+    predicate: Predicate
+    lhs: Value
+    rhs: Value
+
+
+@dataclass(eq=False, slots=True)
+class Convert(Op):
+    """To the result's type: truncate, zero- or sign-extend (by the source's signedness), or retype a pointer."""
+
+    value: Value
+
+
+@dataclass(eq=False, slots=True)
+class ByteSwapBigEndian(Op):
+    """Between network and host order: swaps on little-endian targets, nothing on big-endian ones."""
+
+    value: Value
+
+
+@dataclass(eq=False, slots=True)
+class Select(Op):
+    """`then if condition else otherwise`, both already evaluated."""
+
+    condition: Value
+    then: Value
+    otherwise: Value
+
+
+@dataclass(eq=False, slots=True)
+class MemSet(Op):
+    """Zero `size` bytes at `pointer`."""
+
+    pointer: Value
+    size: int
+
+
+@dataclass(eq=False, slots=True)
+class MemCopy(Op):
+    """Copy `size` bytes; the ranges do not overlap. `align`: what both addresses are known to be multiples of."""
+
+    destination: Value
+    source: Value
+    size: int
+    align: int = 1
+
+
+@dataclass(eq=False, slots=True)
+class Atomic(Op):
+    """An atomic read-modify-write; with a result, the old value is fetched. `expected` for cmpxchg only."""
+
+    op: AtomicOp
+    pointer: Value
+    value: Value
+    expected: Value | None = None
+
+
+@dataclass(eq=False, slots=True)
+class HelperCall(Op):
+    """Call a kernel helper; the arguments are already as the kernel takes them."""
+
+    helper: Helper
+    args: tuple[Value, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Call(Op):
+    """Call another function of the module."""
+
+    function: str
+    args: tuple[Value, ...]
+
+
+@dataclass(eq=False, slots=True)
+class ContextLoad(Op):
+    """Read a field of the program's context at a constant offset, as the verifier demands it."""
+
+    context: Value
+    offset: int
+
+
+@dataclass(eq=False, slots=True)
+class ContextStore(Op):
+    """Write a field of the program's context at a constant offset."""
+
+    context: Value
+    offset: int
+    value: Value
+
+
+@dataclass(eq=False, slots=True)
+class PacketPointer(Op):
+    """High-level: `size` bytes of the packet at `offset`, or null when they are not all there."""
+
+    context: Value
+    data_offset: int
+    end_offset: int
+    offset: Value
+    size: int
+
+
+@dataclass(eq=False, slots=True)
+class MapLookup(Op):
+    """High-level: a pointer to the value under a key, or null."""
+
+    map: MapDef
+    key: Value
+
+
+@dataclass(eq=False, slots=True)
+class MapUpdate(Op):
+    """High-level: store a value; key and value are scalars or pointers to them. Result: 0 or a negative errno."""
+
+    map: MapDef
+    key: Value
+    value: Value
+    flags: Value
+
+
+@dataclass(eq=False, slots=True)
+class MapDelete(Op):
+    """High-level: delete an entry. Result: 0 or a negative errno."""
+
+    map: MapDef
+    key: Value
+
+
+@dataclass(eq=False, slots=True)
+class MapIncrement(Op):
+    """High-level: `m[key] += value`, creating the entry at zero; atomic on shared maps, plain on per-CPU ones."""
+
+    map: MapDef
+    key: Value
+    value: Value
+    per_cpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """How one value of a `print` is shown: `conversion` is one of d u x o c s p, with `0`-padding width."""
+
+    conversion: str
+    width: int = 0
+    zero: bool = False
+    alternate: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Print(Op):
+    """High-level: format constant text and values into the trace pipe."""
+
+    parts: tuple[str | FormatSpec, ...]
+    values: tuple[Value, ...]
+
+
+# ----------------------------------------------------------------------------------- terminators
+
+
+@dataclass(eq=False, slots=True)
+class Terminator:
+    """The base of what ends a block."""
+
+    span: Span
+
+    def operands(self) -> Iterator[Value]:
+        """The values it reads."""
+        return iter(())
+
+    def targets(self) -> tuple[str, ...]:
+        """The labels it may jump to."""
+        return ()
+
+
+@dataclass(eq=False, slots=True)
+class Jump(Terminator):
+    """Go to a block."""
+
+    target: str
+
+    def targets(self) -> tuple[str, ...]:
+        """The one target."""
+        return (self.target,)
+
+
+@dataclass(eq=False, slots=True)
+class Branch(Terminator):
+    """Go to one of two blocks by a `bool`."""
+
+    condition: Value
+    then: str
+    otherwise: str
+
+    def operands(self) -> Iterator[Value]:
+        """The condition."""
+        yield self.condition
+
+    def targets(self) -> tuple[str, ...]:
+        """Then, otherwise."""
+        return (self.then, self.otherwise)
+
+
+@dataclass(eq=False, slots=True)
+class Switch(Terminator):
+    """Go to the block of the case equal to an integer, else to the default."""
+
+    value: Value
+    cases: tuple[tuple[int, str], ...]
+    default: str
+
+    def operands(self) -> Iterator[Value]:
+        """The value compared."""
+        yield self.value
+
+    def targets(self) -> tuple[str, ...]:
+        """The cases' blocks, then the default."""
+        return (*(label for _, label in self.cases), self.default)
+
+
+@dataclass(eq=False, slots=True)
+class Return(Terminator):
+    """Leave the function."""
+
+    value: Value | None
+
+    def operands(self) -> Iterator[Value]:
+        """The value returned."""
+        if self.value is not None:
+            yield self.value
+
+
+@dataclass(eq=False, slots=True)
+class Unreachable(Terminator):
+    """Control never comes here."""
+
+
+HIGH_LEVEL: tuple[type[Op], ...] = (PacketPointer, MapLookup, MapUpdate, MapDelete, MapIncrement, Print)
+
