@@ -15,7 +15,14 @@ from pybpfc.diagnostics.catalog.base import did_you_mean as did_you_mean
 from pybpfc.diagnostics.catalog.base import one_of as one_of
 
 if TYPE_CHECKING:
+    from pybpfc.diagnostics.catalog.backend import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.limits import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.pointers import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.rules import *  # noqa: F403
     from pybpfc.diagnostics.catalog.syntax import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.values import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.verifier import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.warnings import *  # noqa: F403
 else:
 
     def __getattr__(name: str) -> object:
@@ -27,7 +34,7 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 
 
-CHAPTERS = ("syntax",)
+CHAPTERS = ("syntax", "values", "pointers", "rules", "limits", "backend", "verifier", "warnings")
 """The modules of the catalogue, in the order of their codes."""
 
 

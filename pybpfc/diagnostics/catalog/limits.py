@@ -1,0 +1,103 @@
+"""E05xx: loops, stack and the other limits of a BPF program."""
+
+from __future__ import annotations
+
+from pybpfc.diagnostics.catalog.base import ErrorClass
+
+
+class LoopBound(ErrorClass):
+    """The verifier cannot see that a loop ends."""
+
+    code = "E0501"
+    title = "this loop has no bound that the verifier can see"
+    label = "may run for ever"
+    help = (
+        "bound it, `range(min(n, 64))`; or use `bpf.loop(n, fn, ctx)`, `for i in bpf.iter_num(a, b)`, "
+        "or `for k, v in m.items()` over a map"
+    )
+
+
+class StackTooLarge(ErrorClass):
+    """A function needs more stack than BPF has."""
+
+    code = "E0502"
+    title = "`{function}` needs {used} bytes of stack; BPF has 512"
+    label = "its variables take {used} bytes"
+    help = "keep large values in a map: `scratch = bpf.PerCpuArray[Event](max_entries=1)`"
+    function: str
+    used: int
+
+
+class CallDepth(ErrorClass):
+    """Calls are nested too deeply."""
+
+    code = "E0503"
+    title = "calls are {depth} deep; BPF allows 8"
+    label = "the chain starts here: {chain}"
+    help = "inline a function: `@bpf.func(inline=True)`"
+    depth: int
+    chain: str
+
+
+class CombinedStack(ErrorClass):
+    """A chain of calls needs more stack than BPF has."""
+
+    code = "E0504"
+    title = "the calls {chain} need {used} bytes of stack together; BPF has 512"
+    label = "the chain starts here"
+    help = "keep large values in a per-CPU map, or split the work by a tail call"
+    chain: str
+    used: int
+
+
+class TooManyArguments(ErrorClass):
+    """A call passes more than five values in registers."""
+
+    code = "E0505"
+    title = "`{function}` gets {count} arguments; BPF passes at most 5"
+    label = "too many arguments"
+    help = "pass a `@bpf.struct` that holds them"
+    function: str
+    count: int
+
+
+class TooManyInstructions(ErrorClass):
+    """A program is larger than the kernel accepts."""
+
+    code = "E0506"
+    title = "`{program}` has {count} instructions; the kernel accepts {limit}"
+    label = "too large"
+    help = "split it by a tail call, or use loops in place of unrolled code"
+    program: str
+    count: int
+    limit: int
+
+
+class VariableTooLarge(ErrorClass):
+    """One local variable is larger than the stack."""
+
+    code = "E0507"
+    title = "`{name}` takes {size} bytes; the stack has 512"
+    label = "does not fit the stack"
+    help = "keep it in a map: `scratch = bpf.PerCpuArray[T](max_entries=1)`, then `scratch.lookup(0)`"
+    name: str
+    size: int
+
+
+class LoopTooLong(ErrorClass):
+    """A constant loop runs more often than the verifier follows."""
+
+    code = "E0508"
+    title = "{count} rounds are more than the verifier follows"
+    label = "too many rounds"
+    help = "use `bpf.loop(n, fn, ctx)` or `bpf.iter_num(a, b)`, which the verifier checks once"
+    count: int
+
+
+class ContinueOutsideLoop(ErrorClass):
+    """`break` or `continue` outside a loop."""
+
+    code = "E0509"
+    title = "`{word}` outside a loop"
+    label = "not in a loop"
+    word: str
