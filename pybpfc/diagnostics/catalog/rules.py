@@ -15,37 +15,36 @@ class MapReadBySubscript(ErrorClass):
     map: str
 
 
-class MapKeyType(ErrorClass):
-    """A key has the wrong type."""
+class MapTypeMismatch(ErrorClass):
+    """A key or value is not of the map's type."""
 
     code = "E0402"
-    title = "the keys of `{map}` are `{expected}`, not {found}"
+    title = "{what} is {expected}, not {found}"
     label = "this is {found}"
-    map: str
+    what: str
     expected: str
     found: str
 
 
-class MapValueType(ErrorClass):
-    """A value has the wrong type."""
+class AggregateGet(ErrorClass):
+    """`get` is used on a map of structs or arrays."""
 
     code = "E0403"
-    title = "the values of `{map}` are `{expected}`, not {found}"
-    label = "this is {found}"
+    title = "`{map}.get` copies scalar values only"
+    label = "the value is a struct or an array"
+    help = "use `{map}.lookup(key)`, a reference, and check it for None"
     map: str
-    expected: str
-    found: str
 
 
-class MapOperation(ErrorClass):
+class NoMapOperation(ErrorClass):
     """The map's type does not have this operation in a program."""
 
     code = "E0404"
-    title = "`{operation}` does not work on `{map}`, a {type}"
-    label = "not an operation of {type} in a program"
+    title = "`{map}` is {type}, which has no `{operation}` in a program"
+    label = "not possible on {type}"
     map: str
-    operation: str
     type: str
+    operation: str
 
 
 class UnnamedMap(ErrorClass):
@@ -108,14 +107,36 @@ class ReservationOverwritten(ErrorClass):
     name: str
 
 
-class HelperForbidden(ErrorClass):
+class NotAReservation(ErrorClass):
+    """`submit` or `discard` gets something that was not reserved."""
+
+    code = "E0413"
+    title = "`{method}` takes a variable that holds a reservation, not {found}"
+    label = "not reserved"
+    help = "pass the variable that `reserve()` was assigned to"
+    method: str
+    found: str
+
+
+class UntypedRecord(ErrorClass):
+    """A record is reserved in a ring buffer that was declared without a type."""
+
+    code = "E0414"
+    title = "`{map}` has no record type to reserve"
+    label = "how large is the record?"
+    help = "declare it: `{map} = bpf.RingBuf[Event](size=4096)`"
+    map: str
+
+
+class HelperNotAvailable(ErrorClass):
     """The program's type may not call this helper."""
 
     code = "E0420"
-    title = "`{helper}` is not available to {program} programs"
-    label = "not allowed here"
+    title = "`{helper}` is not available to `{section}` programs"
+    label = "not allowed in {program_type}"
     helper: str
-    program: str
+    program_type: str
+    section: str
 
 
 class HelperTooNew(ErrorClass):
@@ -155,23 +176,21 @@ class HelperArgument(ErrorClass):
     """An argument is not what the helper needs."""
 
     code = "E0424"
-    title = "`{helper}` needs {expected} as `{parameter}`, not {found}"
+    title = "`{parameter}` must be {expected}, not {found}"
     label = "this is {found}"
-    helper: str
     parameter: str
     expected: str
     found: str
 
 
-class HelperSize(ErrorClass):
-    """The size given to a helper does not fit the memory."""
+class UnboundedSize(ErrorClass):
+    """The size given to a helper may be larger than the memory it belongs to."""
 
     code = "E0425"
-    title = "`{helper}` gets the size {size} for memory of {available} bytes"
-    label = "larger than the memory"
-    help = "leave the size out: it is that of the memory"
-    helper: str
-    size: str
+    title = "`{parameter}` may be larger than the memory, which has {available} bytes"
+    label = "not known to be at most {available}"
+    help = "leave it out, it is then {available}; or bound it: `min(n, {available})`"
+    parameter: str
     available: int
 
 
@@ -287,14 +306,14 @@ class LockRule(ErrorClass):
     what: str
 
 
-class AtomicOperand(ErrorClass):
+class AtomicWidth(ErrorClass):
     """An atomic operation on something that has none."""
 
     code = "E0440"
-    title = "atomic operations work on 32- and 64-bit integers in memory, not on {what}"
+    title = "atomic operations work on 32- and 64-bit integers, not on `{type}`"
     label = "no atomic access"
-    help = "declare the field as `u32` or `u64`"
-    what: str
+    help = "use `u32` or `u64`, or a per-CPU map, where no atomic operation is needed"
+    type: str
 
 
 class InvalidLicense(ErrorClass):
