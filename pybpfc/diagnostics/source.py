@@ -10,10 +10,19 @@ from pybpfc.diagnostics.span import Span
 
 
 class SourceMap:
-    """Lines by file name; `linecache` answers for files, notebook cells and the REPL, `add` for any other text."""
+    """Lines by file name; `linecache` answers for files, notebook cells and the REPL, `add` for any other text.
 
-    def __init__(self) -> None:
+    Diagnostics name files relative to `root` when they lie in it.
+    """
+
+    def __init__(self, root: str = "") -> None:
+        self.root = root
         self._lines: dict[str, list[str]] = {}
+
+    def display(self, file: str) -> str:
+        """The name of `file` for people."""
+        prefix = self.root.rstrip("/") + "/"
+        return file.removeprefix(prefix) if self.root else file
 
     def add(self, file: str, text: str) -> None:
         """Remember the text of `file`, so that later edits on disk do not change what diagnostics quote."""

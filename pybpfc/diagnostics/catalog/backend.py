@@ -31,7 +31,7 @@ class InstructionMissing(ErrorClass):
     code = "E0603"
     title = "{what} needs BPF ISA {needed}; the target is {target}"
     label = "not in {target}"
-    help = "compile for a newer instruction set: `cpu=\"{needed}\"`"
+    help = 'compile for a newer instruction set: `cpu="{needed}"`'
     what: str
     needed: str
     target: str

@@ -53,7 +53,7 @@ class UnnamedMap(ErrorClass):
     code = "E0405"
     title = "this map has no name"
     label = "not bound to a variable of a module"
-    help = "assign it to a module-level variable, or give it a name: `name=\"counts\"`"
+    help = 'assign it to a module-level variable, or give it a name: `name="counts"`'
 
 
 class MapDeclaration(ErrorClass):
@@ -155,9 +155,9 @@ class HelperNeedsGpl(ErrorClass):
     """A helper is for GPL-compatible programs only."""
 
     code = "E0422"
-    title = "`{helper}` needs a GPL-compatible licence; this object's is \"{license}\""
+    title = '`{helper}` needs a GPL-compatible licence; this object\'s is "{license}"'
     label = "for GPL programs only"
-    help = "set `LICENSE = \"GPL\"` (or \"Dual MIT/GPL\" …) at module level, if that is your licence"
+    help = 'set `LICENSE = "GPL"` (or "Dual MIT/GPL" …) at module level, if that is your licence'
     helper: str
     license: str
 
@@ -322,7 +322,7 @@ class InvalidLicense(ErrorClass):
     code = "E0441"
     title = "`LICENSE` must be a string of at most 127 characters"
     label = "not a licence"
-    help = "for example `LICENSE = \"GPL\"`"
+    help = 'for example `LICENSE = "GPL"`'
 
 
 class NoPrograms(ErrorClass):
