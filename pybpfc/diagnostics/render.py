@@ -31,6 +31,9 @@ _PAINT = {
     "added": "\x1b[32m",
     "removed": "\x1b[31m",
 }
+_VISIBLE = dict.fromkeys([*range(32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+"""Control characters that a user's names or strings could send to the terminal."""
+
 _SEVERITY_PAINT = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m"}
 
 
@@ -87,14 +90,15 @@ class _Renderer:
         diagnostic = self.diagnostic
         severity = diagnostic.severity.value
         self.add((f"{severity}[{diagnostic.code}]", "primary"), (f": {diagnostic.message}", "bold"))
+        pictured = False
         for index, labels in enumerate(_by_file(diagnostic)):
-            if index:
+            if pictured:
                 self.bar("|")
-            self.snippet(labels, "-->" if index == 0 else ":::")
+            pictured = self.snippet(labels, "-->" if index == 0 else ":::")
         remarks = [("note", note) for note in diagnostic.notes]
         remarks += [("help", help.text) for help in diagnostic.helps if not self.edits(help)]
         edits = [help for help in diagnostic.helps if self.edits(help)]
-        if remarks or edits:
+        if (remarks or edits) and pictured:
             self.bar("|")
         for word, text in remarks:
             self.remark(word, text)
@@ -108,7 +112,7 @@ class _Renderer:
         """Append a line."""
         last = len(pieces) - 1
         texts = [(text.rstrip() if index == last else text, role) for index, (text, role) in enumerate(pieces)]
-        self.out.append("".join(self.paint(text, role) for text, role in texts).rstrip())
+        self.out.append("".join(self.paint(text.translate(_VISIBLE), role) for text, role in texts).rstrip())
 
     def paint(self, text: str, role: str) -> str:
         if not self.color or not role or not text:
@@ -132,8 +136,8 @@ class _Renderer:
 
     # ------------------------------------------------------------------------------ parts
 
-    def snippet(self, labels: Sequence[Label], arrow: str) -> None:
-        """The labels of one file."""
+    def snippet(self, labels: Sequence[Label], arrow: str) -> bool:
+        """The labels of one file; says whether there was source text to show them in."""
         span = labels[0].span
         self.add(
             (f"{' ' * self.gutter}{arrow} ", "frame"),
@@ -145,13 +149,14 @@ class _Renderer:
             for label in labels:
                 if label.text:
                     self.remark("note", label.text)
-            return
+            return False
         self.bar("|")
         for row in rows:
             if row.number == 0:
                 self.add(("...", "frame"))
             else:
                 self.bar("|", row.row, str(row.number) if row.number is not None else "")
+        return True
 
     def remark(self, word: str, text: str) -> None:
         """`= note: text`, wrapped."""

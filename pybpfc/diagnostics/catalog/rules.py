@@ -262,7 +262,7 @@ class ReturnRange(ErrorClass):
     label = "the kernel refuses {value}"
     hook: str
     range: str
-    value: str
+    value: int
 
 
 class ContextIndex(ErrorClass):
