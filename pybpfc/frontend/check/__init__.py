@@ -1,1 +1,1 @@
-"""The type checker."""
+"""The type checker: from syntax to the typed tree."""

@@ -1,0 +1,229 @@
+"""Names, attributes and subscripts: what they mean, and the places they lead to."""
+
+from __future__ import annotations
+
+import ast
+
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
+from pybpfc.frontend.check.flow import HELD, RELEASED
+from pybpfc.frontend.check.ranges import upper_bound
+from pybpfc.frontend.contexts import ContextType, DataLoc
+from pybpfc.frontend.symbols import (
+    ConstInt,
+    ConstText,
+    GlobalSymbol,
+    MapSymbol,
+    Namespace,
+    NoneSymbol,
+    Symbol,
+    Undefined,
+)
+from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
+
+
+def resolve(c: FunctionChecker, node: ast.Name) -> Symbol:
+    """What a free name stands for."""
+    return c.unit.symbol(c.captured, node.id)
+
+
+def resolve_static(c: FunctionChecker, node: ast.expr) -> Symbol | None:
+    """What a name or a dotted name stands for when Python itself knows it; None for values of the program."""
+    match node:
+        case ast.Name() if node.id not in c.local_names:
+            return resolve(c, node)
+        case ast.Attribute():
+            base = resolve_static(c, node.value)
+            if isinstance(base, Namespace):
+                return c.unit.member(base, node.attr)
+    return None
+
+
+def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
+    """A symbol where a value is wanted."""
+    from pybpfc.frontend.check.expressions import literal
+
+    span = c.span(node)
+    match symbol:
+        case ConstInt():
+            return literal(c, node, symbol.value)
+        case ConstText():
+            view = View.STR if symbol.is_str else View.BYTES
+            length = len(symbol.value) + (1 if symbol.is_str else 0)
+            return t.Text(span, Array(Int(8, symbol.is_str), length, view), symbol.value, symbol.is_str)
+        case NoneSymbol():
+            return t.NoneValue(span, VOID)
+        case MapSymbol():
+            return t.MapObject(span, VOID, symbol.map)
+        case GlobalSymbol():
+            type = symbol.variable.type
+            return t.GlobalPlace(span, type.host if isinstance(type, Int) else type, symbol.variable)
+        case Undefined():
+            return undefined(c, node, symbol)
+        case _:
+            return c.error(catalog.NotAValue(symbol.describe()), node)
+
+
+def undefined(c: FunctionChecker, node: ast.expr, symbol: Undefined) -> t.Expr:
+    """The diagnostic of a name nothing is known of."""
+    if isinstance(node, ast.Attribute):
+        helps = catalog.did_you_mean(symbol.name, symbol.candidates)
+        return c.error(catalog.UnknownMember(symbol.owner, symbol.name), node, helps=helps)
+    names = [*c.variables, *c.captured.visible_names()]
+    helps = catalog.did_you_mean(symbol.name, names, c.span(node))
+    return c.error(catalog.UndefinedName(symbol.name), node, helps=helps)
+
+
+# ---------------------------------------------------------------------------------- attributes
+
+
+def check_attribute(c: FunctionChecker, node: ast.expr) -> t.Expr:
+    """`base.name`: a member of a module, of a struct, or of the context."""
+    from pybpfc.frontend.check.expressions import check
+
+    assert isinstance(node, ast.Attribute)
+    symbol = resolve_static(c, node)
+    if symbol is not None:
+        return symbol_value(c, node, symbol)
+    base = check(c, node.value)
+    return attribute(c, node, base)
+
+
+def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
+    """A member of a value."""
+    if isinstance(base.type, Error):
+        return base
+    if isinstance(base, t.MapObject):
+        return c.error(catalog.MapMethodAsValue(base.map.name, node.attr), node)
+    check_not_released(c, base)
+    if isinstance(base.type, Pointer):
+        if base.type.nullable:
+            return may_be_none(c, base)
+        if isinstance(base.type.to, ContextType):
+            return _context_member(c, node, base, base.type.to)
+        if base.type.space in (Space.USER, Space.KERNEL) and not isinstance(base.type.to, Struct):
+            return c.error(catalog.UserPointerAccess(str(base.type)), node)
+        if isinstance(base.type.to, Struct):
+            base = place(base)
+        elif node.attr == "value":
+            to = base.type.to
+            return t.Deref(c.span(node), to.host if isinstance(to, Int) else to, base)
+    if isinstance(base.type, Struct):
+        return member(c, node, base, base.type)
+    helps = ["a pointer is read and written through `.value`"] if isinstance(base.type, Pointer) else []
+    return c.error(catalog.UnknownAttribute(describe(base), node.attr), node, helps=helps)
+
+
+def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct) -> t.Expr:
+    """A struct's member."""
+    field = struct.find(node.attr)
+    if field is None:
+        helps = catalog.did_you_mean(node.attr, struct.by_name)
+        return c.error(catalog.UnknownField(struct.name, node.attr), node, helps=helps)
+    type = field.type.host if isinstance(field.type, Int) else field.type
+    return t.Member(c.span(node), type, base, struct, field)
+
+
+def _context_member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, context: ContextType) -> t.Expr:
+    field = context.find(node.attr)
+    if field is None:
+        helps = catalog.did_you_mean(node.attr, context.by_name)
+        return c.error(catalog.UnknownContextField(context.name, node.attr), node, helps=helps)
+    span = c.span(node)
+    if isinstance(context.special.get(field.name), DataLoc):
+        return t.ContextString(span, Pointer(CHAR, Space.KERNEL), base, field.offset)
+    type = field.type.host if isinstance(field.type, Int) else field.type
+    return t.ContextMember(span, type, base, field.name, field.offset, field.name in context.writable)
+
+
+def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
+    """A ring buffer record must not be touched once it was submitted or discarded."""
+    if isinstance(base, t.ReadVariable) and c.flow is not None:
+        stages = c.flow.reservations.get(base.variable, frozenset())
+        if RELEASED in stages:
+            maybe = HELD in stages
+            declared = [Label(base.variable.span, "reserved here")]
+            c.error(catalog.UseAfterRelease(base.variable.name, "may be" if maybe else "is"), base.span, labels=declared)
+
+
+# ---------------------------------------------------------------------------------- subscripts
+
+
+def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
+    """`base[index]`."""
+    from pybpfc.frontend.check.expressions import check
+
+    assert isinstance(node, ast.Subscript)
+    if isinstance(node.slice, ast.Slice):
+        return c.error(catalog.SliceExpression(), node)
+    base = check(c, node.value)
+    if isinstance(base.type, Error):
+        return base
+    if isinstance(base, t.MapObject):
+        name = base.map.name
+        key = c.sink.sources.text(c.span(node.slice))
+        help = f"use `{name}.get({key}, default)` for a copy, or `{name}.lookup({key})` and check it for None"
+        return c.error(catalog.MapReadBySubscript(name), node, helps=[help])
+    return subscript(c, node, base)
+
+
+def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
+    """An element of an array, or of the memory behind a pointer."""
+    from pybpfc.frontend.check.expressions import check
+
+    check_not_released(c, base)
+    if isinstance(base.type, Pointer):
+        if base.type.nullable:
+            return may_be_none(c, base)
+        if not is_aggregate(base.type.to):
+            return _pointer_element(c, node, base, base.type)
+        base = place(base)
+    if not isinstance(base.type, Array):
+        return c.error(catalog.NotIndexable(describe(base)), node)
+    array = base.type
+    index = to_number(check(c, node.slice))
+    if isinstance(index.type, Error):
+        return index
+    if not is_integer(index.type):
+        return c.error(catalog.NotAnIndex(describe(index)), node.slice)
+    if isinstance(index, t.Literal):
+        if index.value < 0:
+            index = t.Literal(index.span, index.type, index.value + array.length, untyped=index.untyped)
+        if not 0 <= index.value < array.length:
+            return c.error(catalog.IndexOutOfRange(index.value, array.length), node.slice)
+    else:
+        bound = upper_bound(c, index)
+        if bound is None or bound >= array.length:
+            return c.error(catalog.UnboundedIndex(array.length), node.slice)
+    type = array.element.host if isinstance(array.element, Int) else array.element
+    if isinstance(base, t.ContextMember):
+        return _context_element(c, node, base, array, index)
+    return t.Element(c.span(node), type, base, coerce(c, index, index.type, "index"))
+
+
+def _context_element(
+    c: FunctionChecker, node: ast.Subscript, base: t.ContextMember, array: Array, index: t.Expr
+) -> t.Expr:
+    from pybpfc.lang.types import size_of
+
+    if not isinstance(index, t.Literal):
+        return c.error(catalog.ContextIndex(base.name), node.slice)
+    offset = base.offset + index.value * size_of(array.element)
+    return t.ContextMember(c.span(node), array.element, base.context, base.name, offset, base.writable)
+
+
+def _pointer_element(c: FunctionChecker, node: ast.Subscript, base: t.Expr, pointer: Pointer) -> t.Expr:
+    from pybpfc.frontend.check.expressions import check
+
+    index = coerce(c, to_number(check(c, node.slice)), I64, "index")
+    if isinstance(index.type, Error):
+        return t.Invalid(c.span(node), ERROR)
+    if pointer.space in (Space.USER, Space.KERNEL):
+        return c.error(catalog.UserPointerAccess(str(pointer)), node)
+    if not (isinstance(index, t.Literal) and index.value == 0):
+        return c.error(catalog.PointerIndex(str(pointer)), node)
+    to = pointer.to
+    return t.Deref(c.span(node), to.host if isinstance(to, Int) else to, base)

@@ -1,0 +1,272 @@
+"""Python's builtins and the compiler's own functions."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from pybpfc.diagnostics import catalog
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, to_number
+from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
+from pybpfc.lang.types import (
+    BOOL,
+    ERROR,
+    I64,
+    VOID,
+    Array,
+    Bool,
+    Error,
+    Int,
+    Pointer,
+    Space,
+    View,
+    as_int,
+    is_integer,
+    size_of,
+)
+
+
+def check_builtin(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    """`min(…)`, `len(…)`, `print(…)`, …."""
+    match name:
+        case "min" | "max":
+            return _min_max(c, node, name)
+        case "len":
+            return _len(c, node)
+        case "abs":
+            return _abs(c, node)
+        case "bool" | "int":
+            return _to_number(c, node, name)
+        case "print":
+            return _print(c, node)
+        case "range":
+            return c.error(catalog.NotAValue("`range` outside a `for` loop"), node)
+        case _:
+            return c.error(catalog.NotCallable(f"`{name}`"), node.func)
+
+
+def _min_max(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    from pybpfc.frontend.check.expressions import check, literal, operand_type
+
+    if len(node.args) < 2 or node.keywords:
+        return c.error(catalog.ArgumentCount(name, "2 arguments or more", len(node.args)), node)
+    operands = [check(c, a) for a in node.args]
+    for operand in operands:
+        if isinstance(operand.type, Error):
+            return operand
+        if not is_integer(operand.type):
+            return c.error(catalog.NotANumber(describe(operand), name), operand.span)
+    constants = [o.value for o in operands if isinstance(o, t.Literal) and o.untyped]
+    if len(constants) == len(operands):
+        return literal(c, node, min(constants) if name == "min" else max(constants))
+    joined = operands[0]
+    for operand in operands[1:]:
+        type = operand_type(c, node, name, joined, operand)
+        if type is None:
+            return t.Invalid(c.span(node), ERROR)
+        joined = t.Invalid(joined.span, as_int(type))
+    type = as_int(joined.type)
+    converted = tuple(coerce(c, o, type, "argument") for o in operands)
+    if any(isinstance(o.type, Error) for o in converted):
+        return t.Invalid(c.span(node), ERROR)
+    return t.MinMax(c.span(node), type, name == "min", converted)
+
+
+def _one(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    from pybpfc.frontend.check.expressions import check
+
+    if len(node.args) != 1 or node.keywords:
+        return c.error(catalog.ArgumentCount(name, "1 argument", len(node.args) + len(node.keywords)), node)
+    return check(c, node.args[0])
+
+
+def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
+    from pybpfc.frontend.check.expressions import literal
+
+    operand = place(_one(c, node, "len"))
+    if isinstance(operand.type, Error):
+        return operand
+    if isinstance(operand, t.Text):
+        return literal(c, node, len(operand.value))
+    if isinstance(operand.type, Array) and operand.type.view is not View.STR:
+        return literal(c, node, operand.type.length)
+    return c.error(catalog.TypeMismatch("an array", describe(operand)), node)
+
+
+def _abs(c: FunctionChecker, node: ast.Call) -> t.Expr:
+    from pybpfc.frontend.check.expressions import literal
+
+    operand = _one(c, node, "abs")
+    if isinstance(operand.type, Error):
+        return operand
+    if isinstance(operand, t.Literal):
+        return literal(c, node, abs(operand.value))
+    if not is_integer(operand.type) or isinstance(operand.type, Bool):
+        return c.error(catalog.NotANumber(describe(operand), "abs"), operand.span)
+    type = as_int(operand.type)
+    operand = coerce(c, operand, type, "argument")
+    if not type.signed:
+        return operand
+    held = c.temporary(type, operand.span)
+    again = t.ReadVariable(operand.span, type, held)
+    zero = t.Literal(operand.span, type, 0)
+    first = t.Assignment(operand.span, type, held, operand)
+    negative = t.Comparison(operand.span, BOOL, Predicate.LT, first, zero)
+    negated = t.Arithmetic(operand.span, type, ArithOp.SUB, zero, again)
+    return t.Conditional(c.span(node), type, negative, negated, again)
+
+
+def _to_number(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    from pybpfc.frontend.check.calls import convert
+
+    operand = _one(c, node, name)
+    if isinstance(operand.type, Error):
+        return operand
+    if name == "bool":
+        return convert(c, node, operand, BOOL)
+    return coerce(c, to_number(operand), I64, "int()") if is_integer(operand.type) else convert(c, node, operand, I64)
+
+
+# --------------------------------------------------------------------------------------- print
+
+_SPEC = re.compile(r"(?P<alternate>#?)(?P<zero>0?)(?P<width>\d*)(?P<conversion>[dxXuocsp]?)\Z")
+
+
+def _print(c: FunctionChecker, node: ast.Call) -> t.Expr:
+    """`print(f"…")`: a line of the trace pipe."""
+    if len(node.args) != 1 or node.keywords:
+        return c.error(catalog.ArgumentCount("print", "one string or f-string", len(node.args) + len(node.keywords)), node)
+    parts, values = format_parts(c, node.args[0])
+    if parts is None:
+        return t.Invalid(c.span(node), ERROR)
+    if len(values) > MAX_PRINTED:
+        return c.error(catalog.ArgumentCount("print", f"at most {MAX_PRINTED} values", len(values)), node)
+    return t.Printing(c.span(node), VOID, tuple(parts), tuple(values))
+
+
+MAX_PRINTED = 12
+"""`bpf_trace_vprintk` takes this many values (MAX_BPRINTF_VARARGS)."""
+
+
+def format_parts(c: FunctionChecker, node: ast.expr) -> tuple[list[str | FormatSpec] | None, list[t.Expr]]:
+    """An f-string or string as constant text and values; None after a diagnostic."""
+    parts: list[str | FormatSpec] = []
+    values: list[t.Expr] = []
+    pieces: list[ast.expr] = node.values if isinstance(node, ast.JoinedStr) else [node]
+    failed = False
+    for piece in pieces:
+        if isinstance(piece, ast.Constant) and isinstance(piece.value, str):
+            parts.append(piece.value)
+        elif isinstance(piece, ast.FormattedValue):
+            formatted = _formatted(c, piece)
+            failed = failed or formatted is None
+            if formatted is not None:
+                parts.append(formatted[0])
+                values.append(formatted[1])
+        else:
+            c.error(catalog.TypeMismatch("a string or an f-string", "another expression"), piece)
+            failed = True
+    return (None if failed else parts), values
+
+
+def _formatted(c: FunctionChecker, node: ast.FormattedValue) -> tuple[FormatSpec, t.Expr] | None:
+    from pybpfc.frontend.check.expressions import check
+
+    value = place(check(c, node.value))
+    if isinstance(value.type, Error):
+        return None
+    spec = ""
+    if isinstance(node.format_spec, ast.JoinedStr):
+        spec = "".join(str(p.value) for p in node.format_spec.values if isinstance(p, ast.Constant))
+    found = _SPEC.match(spec)
+    if found is None or node.conversion != -1:
+        c.error(catalog.FormatSpec(spec or f"!{chr(node.conversion)}", describe(value)), node)
+        return None
+    conversion = found["conversion"] or _default_conversion(value)
+    if conversion == "s" and isinstance(value.type, Array) and value.type.view is View.STR:
+        pass
+    elif is_aggregate(value.type) or conversion == "s" or isinstance(value, t.MapObject | t.Text):
+        c.error(catalog.FormatSpec(conversion, describe(value)), node)
+        return None
+    else:
+        value = to_number(value)
+        if isinstance(value, t.Literal) and value.untyped:
+            value = coerce(c, value, value.type, "print")
+    width = int(found["width"] or 0)
+    return FormatSpec(conversion, width, bool(found["zero"]), bool(found["alternate"])), value
+
+
+def _default_conversion(value: t.Expr) -> str:
+    match value.type:
+        case Array():
+            return "s"
+        case Int(signed=False) | Bool():
+            return "u"
+        case Pointer(space=Space.KERNEL):
+            return "p"
+        case Pointer():
+            return "x"
+        case _:
+            return "d"
+
+
+# ---------------------------------------------------------------------------------- intrinsics
+
+_ATOMICS = {
+    "atomic_add": AtomicOp.ADD,
+    "atomic_and": AtomicOp.AND,
+    "atomic_or": AtomicOp.OR,
+    "atomic_xor": AtomicOp.XOR,
+    "atomic_xchg": AtomicOp.XCHG,
+    "atomic_cmpxchg": AtomicOp.CMPXCHG,
+}
+
+
+def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    """`bpf.…(…)`."""
+    if name == "atomic_sub" or name in _ATOMICS:
+        return _atomic(c, node, name)
+    if name == "printk":
+        return _print(c, node)
+    if name in ("sizeof", "size_of"):
+        return _size_of(c, node, name)
+    return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
+
+
+def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    from pybpfc.frontend.check.expressions import check
+
+    count = 3 if name == "atomic_cmpxchg" else 2
+    if len(node.args) != count or node.keywords:
+        return c.error(catalog.ArgumentCount(name, f"{count} arguments", len(node.args)), node)
+    target = check(c, node.args[0])
+    if isinstance(target.type, Error):
+        return target
+    if isinstance(target.type, Pointer) and is_integer(target.type.to) and not target.type.nullable:
+        target = t.Deref(target.span, target.type.to, target)
+    if not isinstance(target, t.PLACES) or not is_integer(target.type) or size_of(target.type) < 4:
+        return c.error(catalog.AtomicWidth(str(target.type)), node.args[0])
+    operands = [coerce(c, check(c, a), target.type, "operand") for a in node.args[1:]]
+    if any(isinstance(o.type, Error) for o in operands):
+        return t.Invalid(c.span(node), ERROR)
+    value, expected = operands[-1], operands[0] if count == 3 else None
+    if name == "atomic_sub":
+        zero = t.Literal(value.span, value.type, 0)
+        value = t.Arithmetic(value.span, value.type, ArithOp.SUB, zero, value)
+    op = _ATOMICS.get(name, AtomicOp.ADD)
+    return t.AtomicOperation(c.span(node), target.type, op, target, value, expected, fetch=True)
+
+
+def _size_of(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    from pybpfc.frontend.check.access import resolve_static
+    from pybpfc.frontend.check.expressions import literal
+    from pybpfc.frontend.symbols import TypeSymbol
+
+    symbol = resolve_static(c, node.args[0]) if len(node.args) == 1 else None
+    if not isinstance(symbol, TypeSymbol):
+        return c.error(catalog.TypeExpected(name), node)
+    return literal(c, node, size_of(symbol.type))
+
+

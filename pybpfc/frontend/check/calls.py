@@ -1,0 +1,319 @@
+"""Calls: casts, constructors, functions, helpers, methods and builtins."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from pybpfc.diagnostics import catalog
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check import builtins, helpers, maps
+from pybpfc.frontend.check.access import (
+    check_not_released,
+    resolve_static,
+    undefined,
+)
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
+from pybpfc.frontend.contexts import ContextType
+from pybpfc.frontend.symbols import (
+    BuiltinSymbol,
+    FunctionSymbol,
+    HelperSymbol,
+    IntrinsicSymbol,
+    Parameter,
+    Symbol,
+    TypeSymbol,
+    Undefined,
+)
+from pybpfc.lang.types import (
+    BOOL,
+    ERROR,
+    I64,
+    Array,
+    Bool,
+    Enum,
+    Error,
+    Field,
+    Int,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    View,
+    is_integer,
+    size_of,
+)
+
+
+def check_call(c: FunctionChecker, node: ast.expr) -> t.Expr:
+    """A call, by what is called."""
+    assert isinstance(node, ast.Call)
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            return c.error(catalog.StarExpression(), argument)
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            return c.error(catalog.StarExpression(), keyword.value)
+    symbol = resolve_static(c, node.func)
+    if symbol is not None:
+        return _call_symbol(c, node, symbol)
+    if isinstance(node.func, ast.Attribute):
+        return _call_method(c, node, node.func)
+    return c.error(catalog.NotCallable("this"), node.func)
+
+
+def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
+    match symbol:
+        case TypeSymbol(type=Struct() as struct):
+            return new_struct(c, node, struct)
+        case TypeSymbol():
+            return cast(c, node, symbol.type)
+        case BuiltinSymbol():
+            return builtins.check_builtin(c, node, symbol.name)
+        case HelperSymbol():
+            return helpers.check_helper(c, node, symbol.helper)
+        case FunctionSymbol():
+            return call_function(c, node, symbol)
+        case IntrinsicSymbol():
+            return builtins.check_intrinsic(c, node, symbol.name)
+        case Undefined():
+            return undefined(c, node.func, symbol)
+        case _:
+            return c.error(catalog.NotCallable(symbol.describe()), node.func)
+
+
+# ------------------------------------------------------------------------------------- casts
+
+
+def cast(c: FunctionChecker, node: ast.Call, to: Type) -> t.Expr:
+    """`u32(x)`: truncate or extend."""
+    from pybpfc.frontend.check.expressions import check
+
+    if len(node.args) != 1 or node.keywords:
+        return c.error(catalog.ArgumentCount(str(to), "1 argument", len(node.args) + len(node.keywords)), node)
+    return convert(c, node, check(c, node.args[0]), to)
+
+
+def convert(c: FunctionChecker, node: ast.AST, operand: t.Expr, to: Type) -> t.Expr:
+    """A written conversion: numbers to numbers, addresses to integers."""
+    if isinstance(operand.type, Error):
+        return operand
+    span = c.span(node)
+    if isinstance(to, Int) and to.big_endian:
+        to = to.host
+    if isinstance(operand, t.Literal) and isinstance(to, Int):
+        return t.Literal(span, to, to.wrap(operand.value))
+    if isinstance(operand.type, Pointer) and operand.type.space in (Space.USER, Space.KERNEL):
+        operand = to_number(operand)
+    if not is_integer(operand.type):
+        return c.error(catalog.NotANumber(describe(operand), str(to)), operand.span)
+    if isinstance(to, Bool):
+        return t.Truth(span, BOOL, operand) if not isinstance(operand.type, Bool) else operand
+    if isinstance(to, Int | Enum):
+        return t.Convert(span, to, operand, explicit=True)
+    return c.error(catalog.NotCallable(f"`{to}`"), node)
+
+
+# -------------------------------------------------------------------------------- constructors
+
+
+def new_struct(c: FunctionChecker, node: ast.Call, struct: Struct) -> t.Expr:
+    """`S(a=1)`: a zeroed struct with some members set."""
+    from pybpfc.frontend.check.expressions import check
+
+    if node.args:
+        return c.error(catalog.PositionalField(struct.name), node.args[0])
+    members: list[tuple[Field, t.Expr]] = []
+    failed = False
+    for keyword in node.keywords:
+        field = struct.find(keyword.arg or "")
+        if field is None:
+            helps = catalog.did_you_mean(keyword.arg or "", struct.by_name)
+            c.error(catalog.UnknownField(struct.name, keyword.arg or ""), keyword, helps=helps)
+            failed = True
+            continue
+        value = fit(c, check(c, keyword.value), field.type, f"field `{field.name}`")
+        failed = failed or isinstance(value.type, Error)
+        members.append((field, value))
+    if failed:
+        return t.Invalid(c.span(node), ERROR)
+    return t.NewStruct(c.span(node), struct, struct, tuple(members))
+
+
+def fit(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t.Expr:
+    """A value for a place in memory: scalars converted, text and aggregates of the right kind."""
+    from pybpfc.frontend.check.statements import check_text_source
+
+    if isinstance(value.type, Error):
+        return value
+    if isinstance(to, Array) and to.view is not View.LIST:
+        return check_text_source(c, value, to)
+    return coerce(c, value, to.host if isinstance(to, Int) else to, what)
+
+
+# ----------------------------------------------------------------------------------- functions
+
+
+def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) -> t.Expr:
+    """A call of a `@bpf.func` function, its arguments bound by position, keyword and default."""
+    signature = c.unit.signature(symbol.function)
+    if signature is None:
+        return t.Invalid(c.span(node), ERROR)
+    bound = bind_arguments(c, node, symbol.function.name, signature.params)
+    if bound is None:
+        return t.Invalid(c.span(node), ERROR)
+    args: list[t.Expr] = []
+    for parameter, value in zip(signature.params, bound, strict=True):
+        argument = pass_argument(c, value, parameter)
+        args.append(argument)
+    if any(isinstance(a.type, Error) for a in args):
+        return t.Invalid(c.span(node), ERROR)
+    key = c.unit.request(symbol.function, c.span(node), c.caller)
+    result = signature.result
+    return t.CallFunction(c.span(node), result, key, tuple(args))
+
+
+def bind_arguments(
+    c: FunctionChecker, node: ast.Call, name: str, params: Sequence[Parameter]
+) -> list[t.Expr] | None:
+    """The arguments in the order of the parameters; None after a diagnostic."""
+    from pybpfc.frontend.check.expressions import check, literal
+
+    given: dict[str, ast.expr] = {}
+    if len(node.args) > len(params):
+        expected = f"{len(params)} argument{'s' if len(params) != 1 else ''}"
+        c.error(catalog.ArgumentCount(name, expected, len(node.args)), node)
+        return None
+    for parameter, argument in zip(params, node.args, strict=False):
+        given[parameter.name] = argument
+    names = [p.name for p in params]
+    for keyword in node.keywords:
+        if keyword.arg not in names:
+            helps = catalog.did_you_mean(keyword.arg or "", names)
+            c.error(catalog.UnknownKeyword(name, keyword.arg or ""), keyword, helps=helps)
+            return None
+        if keyword.arg in given:
+            c.error(catalog.RepeatedArgument(name, keyword.arg), keyword)
+            return None
+        given[keyword.arg] = keyword.value
+    values: list[t.Expr] = []
+    for parameter in params:
+        if parameter.name in given:
+            values.append(check(c, given[parameter.name]))
+        elif parameter.default is not None:
+            values.append(literal(c, node, parameter.default))
+        else:
+            c.error(catalog.MissingArgument(name, parameter.name), node)
+            return None
+    return values
+
+
+def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.Expr:
+    """An argument as the parameter takes it; aggregates go by reference."""
+    to = parameter.type
+    if isinstance(value.type, Error):
+        return value
+    if isinstance(to, Pointer) and is_aggregate(to.to):
+        if isinstance(value, t.Text) and isinstance(to.to, Array):
+            stored = fit(c, value, to.to, f"parameter `{parameter.name}`")
+            if isinstance(stored.type, Error):
+                return stored
+            value = t.NewArray(value.span, to.to, stored)
+        if isinstance(value.type, Pointer) and value.type.to == to.to:
+            if value.type.nullable and not to.nullable:
+                return may_be_none(c, value)
+            return value
+        if isinstance(value.type, Pointer) and isinstance(value.type.to, ContextType) and isinstance(to.to, ContextType):
+            return value
+    return coerce(c, value, to, f"parameter `{parameter.name}`")
+
+
+# ------------------------------------------------------------------------------------- methods
+
+
+def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.Expr:
+    from pybpfc.frontend.check.expressions import check
+
+    base = check(c, func.value)
+    if isinstance(base.type, Error):
+        return base
+    if isinstance(base, t.MapObject):
+        return maps.check_map_method(c, node, base, func.attr)
+    if isinstance(base.type, Pointer) and isinstance(base.type.to, ContextType) and func.attr == "packet":
+        return _packet(c, node, base, base.type.to)
+    target = place(base)
+    if isinstance(target.type, Array) and target.type.view is View.STR and func.attr == "startswith":
+        return _startswith(c, node, target)
+    if isinstance(target.type, Struct) and target.type.cls is not None:
+        method = c.unit.method(target.type.cls, func.attr)
+        if method is not None:
+            check_not_released(c, base)
+            return _call_struct_method(c, node, base, method)
+    return c.error(catalog.NoSuchMethod(describe(target), func.attr), func)
+
+
+def _call_struct_method(c: FunctionChecker, node: ast.Call, base: t.Expr, method: FunctionSymbol) -> t.Expr:
+    signature = c.unit.signature(method.function)
+    if signature is None:
+        return t.Invalid(c.span(node), ERROR)
+    bound = bind_arguments(c, node, method.function.name, signature.params[1:])
+    if bound is None:
+        return t.Invalid(c.span(node), ERROR)
+    pairs = zip(signature.params, [base, *bound], strict=True)
+    args = [pass_argument(c, value, parameter) for parameter, value in pairs]
+    if any(isinstance(a.type, Error) for a in args):
+        return t.Invalid(c.span(node), ERROR)
+    key = c.unit.request(method.function, c.span(node), c.caller)
+    return t.CallFunction(c.span(node), signature.result, key, tuple(args))
+
+
+def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:
+    from pybpfc.frontend.check.expressions import check
+
+    if len(node.args) != 1 or node.keywords:
+        return c.error(catalog.ArgumentCount("startswith", "1 argument", len(node.args)), node)
+    prefix = check(c, node.args[0])
+    if isinstance(prefix.type, Error):
+        return prefix
+    if not isinstance(prefix, t.Text) or not prefix.is_str:
+        return c.error(catalog.TypeMismatch("a constant string", describe(prefix)), prefix.span)
+    if len(prefix.value) >= size_of(base.type):
+        return t.Literal(c.span(node), BOOL, 0)
+    return t.TextComparison(c.span(node), BOOL, base, prefix, prefix=True)
+
+
+def _packet(c: FunctionChecker, node: ast.Call, base: t.Expr, context: ContextType) -> t.Expr:
+    """`ctx.packet(T, offset=0)`."""
+    from pybpfc.frontend.check.expressions import check, literal
+
+    if context.packet is None:
+        return c.error(catalog.NoPacket(context.name), node)
+    arguments: list[ast.expr] = list(node.args)
+    keywords = {k.arg: k.value for k in node.keywords}
+    offset_node = arguments[1] if len(arguments) > 1 else keywords.pop("offset", None)
+    if not 1 <= len(arguments) <= 2 or keywords:
+        return c.error(catalog.ArgumentCount("packet", "a type and an offset", len(arguments) + len(keywords)), node)
+    symbol = resolve_static(c, arguments[0])
+    if not isinstance(symbol, TypeSymbol):
+        return c.error(catalog.TypeExpected("packet"), arguments[0])
+    offset = check(c, offset_node) if offset_node is not None else literal(c, node, 0)
+    if isinstance(offset.type, Error):
+        return offset
+    if not is_integer(offset.type):
+        return c.error(catalog.NotAnIndex(describe(offset)), offset.span)
+    from pybpfc.frontend.check.ranges import upper_bound
+
+    bound = upper_bound(c, offset)
+    if bound is None or bound > MAX_PACKET_OFFSET:
+        return c.error(catalog.UnboundedOffset(MAX_PACKET_OFFSET), offset.span)
+    data, end = context.packet
+    type = Pointer(symbol.type, Space.PACKET, nullable=True)
+    wide = coerce(c, offset, I64, "offset")
+    return t.PacketAt(c.span(node), type, base, data, end, wide, size_of(symbol.type))
+
+
+MAX_PACKET_OFFSET = 0x7FFF
+"""The verifier follows packet offsets up to 0xffff; half of it leaves room for what is read there."""
+
+

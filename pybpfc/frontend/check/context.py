@@ -1,0 +1,173 @@
+"""The checker's state for one function: variables, flow facts, where errors go."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Diagnostic, Help, Label
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.diagnostics.span import Span
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.capture import Captured
+from pybpfc.frontend.check.flow import HELD, NULL, Flow, merge
+from pybpfc.lang.types import ERROR, Pointer, Space, Type
+
+if TYPE_CHECKING:
+    from pybpfc.diagnostics.catalog import ErrorClass
+    from pybpfc.frontend.unit import Unit
+
+
+@dataclass(slots=True)
+class Loop:
+    """Flow states that leave a loop: at `break`, and at `continue` back to its head."""
+
+    breaks: list[Flow] = field(default_factory=list)
+    continues: list[Flow] = field(default_factory=list)
+
+
+class FunctionChecker:
+    """Everything the checking functions share; they take it as `c`."""
+
+    def __init__(
+        self,
+        unit: Unit,
+        captured: Captured,
+        node: ast.FunctionDef,
+        result: Type,
+        program: t.ProgramKind | None,
+    ) -> None:
+        self.unit = unit
+        self.captured = captured
+        self.node = node
+        self.result = result
+        self.program = program
+        self.sink = unit.sink
+        self.flow: Flow | None = Flow()
+        self.variables: dict[str, t.Variable] = {}
+        self.all_variables: list[t.Variable] = []
+        self.global_names: set[str] = set()
+        self.local_names: set[str] = set()
+        self.loops: list[Loop] = []
+        self.caller = node.name
+
+    # ------------------------------------------------------------------------- errors
+
+    def span(self, node: ast.AST) -> Span:
+        """Where `node` stands."""
+        return self.captured.source.span(node)
+
+    def error(
+        self,
+        kind: ErrorClass,
+        where: ast.AST | Span,
+        *,
+        label: str | None = None,
+        labels: Iterable[Label] = (),
+        notes: tuple[str, ...] = (),
+        helps: Iterable[Help | str] = (),
+    ) -> t.Invalid:
+        """Report a mistake; the expression returned absorbs follow-up errors."""
+        span = where if isinstance(where, Span) else self.span(where)
+        diagnostic = kind.at(span, label=label, labels=labels, notes=notes, helps=helps)
+        self.emit(diagnostic)
+        return t.Invalid(span, ERROR)
+
+    def emit(self, diagnostic: Diagnostic) -> None:
+        """Report a diagnostic made elsewhere."""
+        self.sink.emit(diagnostic)
+
+    @contextmanager
+    def speculation(self) -> Iterator[None]:
+        """Check something whose result is thrown away: no diagnostics, no new variables."""
+        sink, variables, listed = self.sink, dict(self.variables), len(self.all_variables)
+        self.sink = DiagnosticSink(sink.sources)
+        try:
+            yield
+        finally:
+            self.sink = sink
+            self.variables = variables
+            del self.all_variables[listed:]
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Let what the unit reports meanwhile go where this checker's diagnostics go."""
+        sink, self.unit.sink = self.unit.sink, self.sink
+        try:
+            yield
+        finally:
+            self.unit.sink = sink
+
+    # ---------------------------------------------------------------------- variables
+
+    def declare(self, name: str, type: Type, span: Span, param: int | None = None) -> t.Variable:
+        """A new variable of this function."""
+        variable = t.Variable(name, type, span, param)
+        self.variables[name] = variable
+        self.all_variables.append(variable)
+        return variable
+
+    def temporary(self, type: Type, span: Span) -> t.Variable:
+        """A variable the user did not write."""
+        variable = t.Variable(f".{len(self.all_variables)}", type, span)
+        self.all_variables.append(variable)
+        return variable
+
+    def read_variable(self, name: str, span: Span) -> t.Expr:
+        """The value of a local; its type is narrowed by what is known here."""
+        variable = self.variables.get(name)
+        if variable is None or (self.flow is not None and variable not in self.flow.bound):
+            declared = [Label(variable.span, "bound here, but not on every path")] if variable is not None else []
+            return self.error(catalog.UnboundVariable(name), span, labels=declared)
+        type = variable.type
+        flow = self.flow
+        if flow is not None and isinstance(type, Pointer):
+            if variable in flow.stale:
+                where, helper = flow.stale[variable]
+                return self.error(
+                    catalog.StalePacketPointer(name, helper),
+                    span,
+                    labels=[Label(where, f"`{helper}` may move the packet")],
+                )
+            if type.nullable and variable in flow.nonnull:
+                type = Pointer(type.to, type.space)
+        return t.ReadVariable(span, type, variable)
+
+    # --------------------------------------------------------------------------- flow
+
+    def require_flow(self) -> Flow:
+        """The state here; dead code is checked against an empty one."""
+        if self.flow is None:
+            self.flow = Flow(bound=set(self.variables.values()))
+        return self.flow
+
+    def join(self, *states: Flow | None) -> None:
+        """Continue from where several paths meet."""
+        self.flow = merge(states)
+
+    def reserve(self, variable: t.Variable) -> None:
+        """`variable` now holds a ring buffer reservation, or None."""
+        flow = self.require_flow()
+        flow.reservations[variable] = frozenset({HELD, NULL})
+
+    def invalidate_packets(self, span: Span, helper: str) -> None:
+        """A helper may have moved the packet: pointers into it must be taken anew."""
+        flow = self.require_flow()
+        for variable in self.all_variables:
+            if isinstance(variable.type, Pointer) and variable.type.space is Space.PACKET and variable in flow.bound:
+                flow.stale[variable] = (span, helper)
+
+    def check_released(self, span: Span) -> None:
+        """At a way out of the function: every reservation must have been submitted or discarded."""
+        if self.flow is None:
+            return
+        for variable in self.flow.held():
+            self.error(
+                catalog.ReservationLeak(variable.name),
+                span,
+                labels=[Label(variable.span, "reserved here")],
+            )

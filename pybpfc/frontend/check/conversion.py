@@ -1,0 +1,145 @@
+"""Bringing a value to the type its place wants, or saying why that is not possible."""
+
+from __future__ import annotations
+
+from pybpfc.diagnostics import catalog
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check import numbers as n
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.lang.types import (
+    ERROR,
+    U64,
+    Array,
+    Enum,
+    Error,
+    Int,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    Void,
+    is_integer,
+    size_of,
+)
+
+MEMORY = frozenset({Space.STACK, Space.MAP_VALUE, Space.RINGBUF, Space.GLOBAL, Space.PACKET})
+"""Spaces whose pointers may stand for one another: plain memory that programs read directly."""
+
+
+def describe(e: t.Expr) -> str:
+    """An expression's type in the user's words."""
+    match e:
+        case t.Literal(untyped=True):
+            return "a number"
+        case t.Text():
+            return "a string" if e.is_str else "bytes"
+        case t.NoneValue():
+            return "None"
+        case t.MapObject():
+            return f"the map `{e.map.name}`"
+        case _:
+            return f"`{e.type}`"
+
+
+def is_aggregate(type: Type) -> bool:
+    """Structs and arrays: worked on by address."""
+    return isinstance(type, Struct | Array)
+
+
+def space_of(place: t.Expr) -> Space:
+    """Where a place lies."""
+    match place:
+        case t.Deref(pointer=pointer):
+            return pointer.type.space if isinstance(pointer.type, Pointer) else Space.KERNEL
+        case t.Member(base=base):
+            return space_of(base)
+        case t.Element(base=base):
+            if isinstance(base.type, Pointer):
+                return base.type.space
+            return space_of(base)
+        case t.GlobalPlace():
+            return Space.GLOBAL
+        case t.ContextMember():
+            return Space.CTX
+        case _:
+            return Space.STACK
+
+
+def to_number(e: t.Expr) -> t.Expr:
+    """Pointers to user and kernel memory compute as the addresses they are."""
+    return t.Convert(e.span, U64, e) if isinstance(e.type, Pointer) else e
+
+
+def reference(e: t.Expr) -> t.Expr:
+    """An aggregate place as a pointer to it: what a name bound to it holds."""
+    if is_aggregate(e.type):
+        return t.AddressOf(e.span, Pointer(e.type, space_of(e)), e)
+    return e
+
+
+def place(e: t.Expr) -> t.Expr:
+    """A pointer to an aggregate as the place it leads to."""
+    if isinstance(e.type, Pointer) and is_aggregate(e.type.to) and not e.type.nullable:
+        return t.Deref(e.span, e.type.to, e)
+    return e
+
+
+def coerce(c: FunctionChecker, e: t.Expr, to: Type, what: str) -> t.Expr:
+    """`e` as type `to`; a diagnostic unless the conversion keeps every value."""
+    if isinstance(e.type, Error) or isinstance(to, Error):
+        return t.Invalid(e.span, ERROR)
+    if isinstance(e, t.Literal) and is_integer(to) and (e.untyped or isinstance(to, Int)):
+        if n.fits(e.value, to):
+            return t.Literal(e.span, to, e.value)
+        return c.error(catalog.LiteralDoesNotFit(e.value, str(to)), e.span)
+    if e.type == to:
+        return e
+    if is_integer(e.type) and is_integer(to):
+        return _coerce_integer(c, e, to)
+    if isinstance(to, Pointer):
+        return _coerce_pointer(c, e, to, what)
+    if is_aggregate(to) and isinstance(e.type, Pointer) and e.type.to == to:
+        if e.type.nullable:
+            return may_be_none(c, e)
+        return place(e)
+    return c.error(catalog.TypeMismatch(f"`{to}`", describe(e)), e.span)
+
+
+def _coerce_integer(c: FunctionChecker, e: t.Expr, to: Type) -> t.Expr:
+    if n.lossless(e.type, to) and (not isinstance(to, Enum) or isinstance(e.type, Enum)):
+        return t.Convert(e.span, to, e)
+    if isinstance(to, Enum) and n.lossless(e.type, to.underlying):
+        return t.Convert(e.span, to, e)
+    return c.error(catalog.LossyConversion(str(e.type), str(to)), e.span)
+
+
+def _coerce_pointer(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.Expr:
+    if isinstance(e, t.NoneValue):
+        if to.nullable:
+            return t.Literal(e.span, to, 0)
+        return c.error(catalog.TypeMismatch(f"`{to}`", "None"), e.span)
+    if is_aggregate(e.type) and e.type == to.to:
+        return reference(e)
+    if isinstance(e.type, Pointer):
+        if e.type.nullable and not to.nullable:
+            return may_be_none(c, e)
+        same = e.type.space == to.space or {e.type.space, to.space} <= MEMORY
+        if same and (e.type.to == to.to or isinstance(to.to, Void)):
+            return t.Convert(e.span, to, e)
+    return c.error(catalog.TypeMismatch(f"`{to}`", describe(e)), e.span)
+
+
+def may_be_none(c: FunctionChecker, e: t.Expr) -> t.Invalid:
+    """The diagnostic of a use of something that may be None."""
+    from pybpfc.diagnostics.diagnostic import Label
+
+    if isinstance(e, t.ReadVariable):
+        origin = [Label(e.variable.span, f"this is `{e.variable.type}`")]
+        return c.error(catalog.MayBeNone(e.variable.name), e.span, labels=origin)
+    return c.error(catalog.MayBeNone(c.sink.sources.text(e.span) or "it"), e.span)
+
+
+def storable_text(value: bytes, to: Array) -> bool:
+    """Whether constant text fits an array, with its NUL for `str`."""
+    room = size_of(to) - (1 if to.view.value == "str" else 0)
+    return len(value) <= room

@@ -1,0 +1,227 @@
+"""Calls of kernel helpers: the kernel's argument kinds decide what each Python argument may be.
+
+A memory argument and the size that follows it are one argument in Python: the size is the type's.
+`size=` (by the kernel's parameter name) passes another, at most that.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from pybpfc.abi.helpers import ArgKind, Helper, Param, RetKind
+from pybpfc.diagnostics import catalog
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
+from pybpfc.frontend.check.maps import check_key, check_stored
+from pybpfc.frontend.check.maps import _in_memory as in_memory
+from pybpfc.lang.types import (
+    ERROR,
+    I64,
+    U32,
+    U64,
+    VOID,
+    Array,
+    Error,
+    Int,
+    Pointer,
+    Space,
+    Type,
+    View,
+    is_integer,
+    is_scalar,
+    size_of,
+)
+import keyword as keywords
+
+SIZES = (ArgKind.ARG_CONST_SIZE, ArgKind.ARG_CONST_SIZE_OR_ZERO)
+
+
+def python_name(name: str) -> str:
+    """A parameter's name in Python."""
+    return name + "_" if keywords.iskeyword(name) else name
+
+
+def is_size(helper: Helper, index: int) -> bool:
+    """Whether parameter `index` is the size of the memory before it."""
+    return helper.params[index].kind in SIZES and index > 0
+
+
+def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
+    """`bpf_…(…)`."""
+    if not _available(c, node, helper):
+        return t.Invalid(c.span(node), ERROR)
+    given = _bind(c, node, helper)
+    if given is None:
+        return t.Invalid(c.span(node), ERROR)
+    args: list[t.Expr] = []
+    maps: list[t.MapObject] = []
+    for index, param in enumerate(helper.params):
+        if is_size(helper, index):
+            args.append(_size(c, node, given.get(param.name), args[-1], param))
+            continue
+        argument = _argument(c, given[param.name], param, maps)
+        args.append(argument)
+    if any(isinstance(a.type, Error) for a in args):
+        return t.Invalid(c.span(node), ERROR)
+    if helper.invalidates_packet:
+        c.invalidate_packets(c.span(node), helper.name)
+    return t.CallHelper(c.span(node), result_type(helper, maps), helper, tuple(args))
+
+
+def _available(c: FunctionChecker, node: ast.Call, helper: Helper) -> bool:
+    if c.program is not None and c.program.type.name not in helper.available:
+        c.error(catalog.HelperNotAvailable(helper.name, c.program.type.name, c.program.section), node.func)
+        return False
+    if helper.gpl and not c.unit.gpl_compatible:
+        c.error(catalog.HelperNeedsGpl(helper.name, c.unit.license), node.func)
+        return False
+    return True
+
+
+def _bind(c: FunctionChecker, node: ast.Call, helper: Helper) -> dict[str, t.Expr] | None:
+    """Arguments by the kernel's parameter names; None after a diagnostic."""
+    from pybpfc.frontend.check.expressions import check
+
+    positional = [p for i, p in enumerate(helper.params) if not is_size(helper, i)]
+    by_name = {python_name(p.name): p for p in helper.params}
+    if len(node.args) > len(positional):
+        listed = ", ".join(python_name(p.name) for p in positional)
+        expected = f"{len(positional)} arguments ({listed})" if positional else "no arguments"
+        c.error(catalog.ArgumentCount(helper.name, expected, len(node.args)), node)
+        return None
+    nodes: dict[str, ast.expr] = {p.name: a for p, a in zip(positional, node.args, strict=False)}
+    for keyword in node.keywords:
+        param = by_name.get(keyword.arg or "")
+        if param is None:
+            helps = catalog.did_you_mean(keyword.arg or "", by_name)
+            c.error(catalog.UnknownKeyword(helper.name, keyword.arg or ""), keyword, helps=helps)
+            return None
+        nodes[param.name] = keyword.value
+    missing = [p for p in positional if p.name not in nodes]
+    if missing:
+        c.error(catalog.MissingArgument(helper.name, python_name(missing[0].name)), node)
+        return None
+    return {name: check(c, value) for name, value in nodes.items()}
+
+
+def _argument(c: FunctionChecker, value: t.Expr, param: Param, maps: list[t.MapObject]) -> t.Expr:
+    if isinstance(value.type, Error):
+        return value
+    match param.kind:
+        case ArgKind.ARG_CONST_MAP_PTR:
+            if not isinstance(value, t.MapObject):
+                return c.error(catalog.HelperArgument(param.name, "a map", describe(value)), value.span)
+            maps.append(value)
+            return value
+        case ArgKind.ARG_PTR_TO_MAP_KEY if maps:
+            key = check_key(c, maps[0], value)
+            return key if isinstance(key.type, Error) else in_memory(key, maps[0].map.declaration.key or U32)
+        case (
+            ArgKind.ARG_PTR_TO_MAP_VALUE
+            | ArgKind.ARG_PTR_TO_UNINIT_MAP_VALUE
+            | ArgKind.ARG_PTR_TO_MAP_VALUE_OR_NULL
+        ) if maps:
+            stored = check_stored(c, maps[0], value)
+            return stored if isinstance(stored.type, Error) else in_memory(stored, maps[0].map.declaration.value or VOID)
+        case _:
+            return _plain_argument(c, value, param)
+
+
+def _plain_argument(c: FunctionChecker, value: t.Expr, param: Param) -> t.Expr:
+    name = param.kind.name
+    if name in ("ARG_ANYTHING", "ARG_CONST_ALLOC_SIZE_OR_ZERO", *(k.name for k in SIZES)):
+        return _number(c, value)
+    if name == "ARG_PTR_TO_CTX" and isinstance(value.type, Pointer) and value.type.space is Space.CTX:
+        return value
+    if isinstance(value, t.NoneValue) and name.endswith("_OR_NULL"):
+        return t.Literal(value.span, U64, 0)
+    if "_MEM" in name or name.startswith("ARG_PTR_TO_CONST_STR") or "LONG" in name or "INT" in name:
+        return memory(c, value, param, writes="UNINIT" in name)
+    if isinstance(value.type, Pointer):
+        return may_be_none(c, value) if value.type.nullable and not name.endswith("_OR_NULL") else value
+    return c.error(catalog.HelperArgument(param.name, "a pointer", describe(value)), value.span)
+
+
+def _number(c: FunctionChecker, value: t.Expr) -> t.Expr:
+    if isinstance(value, t.Literal) and value.untyped:
+        return t.Literal(value.span, U64 if value.value >= 0 else I64, value.value)
+    if is_integer(value.type):
+        return coerce(c, value, value.type, "argument")
+    if isinstance(value.type, Pointer):
+        return may_be_none(c, value) if value.type.nullable else value
+    if is_aggregate(value.type):
+        return memory_reference(value)
+    return c.error(catalog.HelperArgument("", "a number or an address", describe(value)), value.span)
+
+
+def memory_reference(value: t.Expr) -> t.Expr:
+    """The address of a place."""
+    from pybpfc.frontend.check.conversion import space_of
+
+    return t.AddressOf(value.span, Pointer(value.type, space_of(value)), value)
+
+
+def memory(c: FunctionChecker, value: t.Expr, param: Param, *, writes: bool) -> t.Expr:
+    """The address of memory that the helper reads or writes."""
+    if isinstance(value, t.Text):
+        length = len(value.value) + 1
+        if writes:
+            return c.error(catalog.HelperArgument(param.name, "memory to write to", "a constant"), value.span)
+        array = Array(Int(8, True), length, View.STR)
+        return memory_reference(t.NewArray(value.span, array, value))
+    if isinstance(value.type, Pointer):
+        if value.type.nullable:
+            return may_be_none(c, value)
+        if value.type.space in (Space.USER, Space.KERNEL):
+            return c.error(catalog.HelperArgument(param.name, "memory of the program", describe(value)), value.span)
+        return value
+    value = place(value)
+    if isinstance(value, t.PLACES):
+        return memory_reference(value)
+    if isinstance(value, t.CallFunction) and is_aggregate(value.type):
+        return memory_reference(value)
+    if is_scalar(value.type) and not writes:
+        value = coerce(c, value, value.type, "argument")
+        return in_memory(value, value.type)
+    return c.error(catalog.HelperArgument(param.name, "memory of the program", describe(value)), value.span)
+
+
+def _size(c: FunctionChecker, node: ast.Call, given: t.Expr | None, memory: t.Expr, param: Param) -> t.Expr:
+    """The size of the memory argument before, or the one given, if it cannot be more."""
+    from pybpfc.frontend.check.ranges import upper_bound
+
+    room = size_of(memory.type.to) if isinstance(memory.type, Pointer) else 0
+    if given is None or isinstance(given.type, Error):
+        return t.Literal(c.span(node), U32, room)
+    if not is_integer(given.type):
+        return c.error(catalog.NotANumber(describe(given), param.name), given.span)
+    bound = upper_bound(c, given)
+    if bound is None or bound > room:
+        return c.error(catalog.UnboundedSize(param.name, room), given.span)
+    return coerce(c, given, given.type, "size")
+
+
+RESULTS: dict[str, Type] = {
+    "u64": U64,
+    "__u64": U64,
+    "u32": U32,
+    "__u32": U32,
+    "unsigned long": U64,
+    "void": VOID,
+}
+
+
+def result_type(helper: Helper, maps: list[t.MapObject]) -> Type:
+    """The type of a helper's result."""
+    kind = helper.result.kind
+    if kind is RetKind.RET_VOID:
+        return VOID
+    if kind is RetKind.RET_INTEGER:
+        return RESULTS.get(helper.result.ctype, I64)
+    nullable = kind.name.endswith("_OR_NULL")
+    if "MAP_VALUE" in kind.name and maps:
+        return Pointer(maps[0].map.declaration.value or VOID, Space.MAP_VALUE, nullable)
+    if "MEM" in kind.name and "BTF" not in kind.name:
+        return Pointer(VOID, Space.RINGBUF, nullable)
+    return Pointer(VOID, Space.BTF, nullable)

@@ -1,0 +1,347 @@
+"""Loops and `match`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from pybpfc.diagnostics import catalog
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.access import resolve_static
+from pybpfc.frontend.check.conditions import check_condition
+from pybpfc.frontend.check.context import FunctionChecker, Loop
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, reference
+from pybpfc.frontend.check.flow import Flow, merge
+from pybpfc.frontend.check.numbers import fits, join_types
+from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.symbols import BuiltinSymbol
+from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
+
+MAX_TRIPS = 1 << 20
+"""More rounds than this exceed what the verifier is willing to walk (a million instructions)."""
+
+
+def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
+    """Check a loop body from `entry`: its statements, how it is left, and the state at its end."""
+    from pybpfc.frontend.check.statements import check_block
+
+    loop = Loop()
+    c.loops.append(loop)
+    c.flow = entry.copy() if entry is not None else None
+    statements = check_block(c, body)
+    c.loops.pop()
+    return statements, loop, merge([c.flow, *loop.continues])
+
+
+def _steady(
+    c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]
+) -> Flow:
+    """The state at a loop's head: the entry joined with what a round leaves behind."""
+    head = entry.copy()
+    stored = _stored(body)
+    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in stored}
+    for _ in range(3):
+        with c.speculation():
+            again = merge([head, check_once(head.copy())])
+        assert again is not None
+        again.ranges = head.ranges
+        if _same(again, head):
+            break
+        head = again
+    return head
+
+
+def _same(a: Flow, b: Flow) -> bool:
+    return (a.bound, a.nonnull, a.stale.keys(), a.reservations) == (b.bound, b.nonnull, b.stale.keys(), b.reservations)
+
+
+def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`while condition: … else: …`."""
+    from pybpfc.frontend.check.statements import check_block
+
+    assert isinstance(node, ast.While)
+    entry = c.require_flow()
+
+    def once(head: Flow) -> Flow | None:
+        c.flow = head
+        _, when_true, _ = check_condition(c, node.test)
+        return _body(c, node.body, when_true)[2]
+
+    c.flow = _steady(c, entry, node.body, once).copy()
+    condition, when_true, when_false = check_condition(c, node.test)
+    body, loop, _ = _body(c, node.body, when_true)
+    c.flow = when_false
+    otherwise = check_block(c, node.orelse)
+    c.join(c.flow, *loop.breaks)
+    if isinstance(condition.type, Error):
+        return []
+    if isinstance(condition, t.Literal) and condition.value and not _leaves(node.body):
+        c.emit(catalog.EndlessLoop().at(c.span(node.test)))
+    return [t.While(c.span(node), condition, body, otherwise)]
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    return any(isinstance(n, ast.Break | ast.Return) for s in body for n in ast.walk(s))
+
+
+def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`for … in range(…)` and `for … in array`."""
+    assert isinstance(node, ast.For)
+    if not isinstance(node.target, ast.Name):
+        c.error(catalog.AssignmentTarget("anything but a name in a `for` loop"), node.target)
+        return []
+    call = node.iter
+    if isinstance(call, ast.Call):
+        symbol = resolve_static(c, call.func)
+        if isinstance(symbol, BuiltinSymbol) and symbol.name == "range":
+            return _for_range(c, node, node.target, call)
+    return _for_array(c, node, node.target)
+
+
+def _loop_variable(c: FunctionChecker, target: ast.Name, type: Type) -> t.Variable | None:
+    known = c.variables.get(target.id)
+    if known is None or isinstance(known.type, Error):
+        return c.declare(target.id, type, c.span(target))
+    if known.type == type or (is_integer(known.type) and is_integer(type) and _holds(known.type, type)):
+        return known
+    c.error(catalog.TypeMismatch(f"`{known.type}`", f"`{type}`"), target)
+    return None
+
+
+def _holds(outer: Type, inner: Type) -> bool:
+    a, b = as_int(outer), as_int(inner)
+    return a.min <= b.min and a.max >= b.max
+
+
+def _for_range(c: FunctionChecker, node: ast.For, target: ast.Name, call: ast.Call) -> list[t.Stmt]:
+    parts = _range_arguments(c, call)
+    if parts is None:
+        _declare_failed(c, target)
+        return []
+    start, stop, step = parts
+    trips = _trips(c, call, start, stop, step)
+    type = _range_type(start, stop)
+    variable = _loop_variable(c, target, type)
+    if trips is None or variable is None:
+        _declare_failed(c, target)
+        return []
+    bounds = _loop_range(c, start, stop, step)
+    checked = _for_body(c, node, variable, bounds if variable.name not in _stored(node.body) else None)
+    start, stop = coerce(c, start, variable.type, "range"), coerce(c, stop, variable.type, "range")
+    if isinstance(start.type, Error) or isinstance(stop.type, Error):
+        return []
+    return [t.ForRange(c.span(node), variable, start, stop, step, trips, *checked)]
+
+
+def _declare_failed(c: FunctionChecker, target: ast.Name) -> None:
+    if target.id not in c.variables:
+        c.require_flow().bind(c.declare(target.id, ERROR, c.span(target)))
+
+
+def _stored(body: list[ast.stmt]) -> set[str]:
+    """The names a loop's body assigns."""
+    nodes = (n for s in body for n in ast.walk(s))
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def _for_body(
+    c: FunctionChecker, node: ast.For, variable: t.Variable, bounds: tuple[int, int] | None = None
+) -> tuple[tuple[t.Stmt, ...], tuple[t.Stmt, ...]]:
+    from pybpfc.frontend.check.statements import check_block
+
+    entry = c.require_flow()
+
+    def bind(flow: Flow) -> None:
+        flow.bind(variable)
+        if bounds is not None:
+            flow.ranges[variable] = bounds
+
+    def once(head: Flow) -> Flow | None:
+        bind(head)
+        return _body(c, node.body, head)[2]
+
+    head = _steady(c, entry, node.body, once).copy()
+    inside = head.copy()
+    bind(inside)
+    body, loop, end = _body(c, node.body, inside)
+    after = merge([entry, end])
+    c.flow = after
+    otherwise = check_block(c, node.orelse)
+    c.join(c.flow, *loop.breaks)
+    return body, otherwise
+
+
+def _range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr, int] | None:
+    from pybpfc.frontend.check.expressions import check, literal
+
+    if call.keywords or not 1 <= len(call.args) <= 3:
+        c.error(catalog.ArgumentCount("range", "1 to 3 arguments", len(call.args) + len(call.keywords)), call)
+        return None
+    values = [check(c, a) for a in call.args]
+    for value in values:
+        if isinstance(value.type, Error):
+            return None
+        if not is_integer(value.type):
+            c.error(catalog.NotANumber(describe(value), "range"), value.span)
+            return None
+    step = 1
+    if len(values) == 3:
+        if not isinstance(values[2], t.Literal) or values[2].value == 0:
+            c.error(catalog.StepZero() if isinstance(values[2], t.Literal) else catalog.ConstantNeeded("the step of `range`"), values[2].span)
+            return None
+        step = values[2].value
+    start = values[0] if len(values) > 1 else literal(c, call, 0)
+    return start, values[1 if len(values) > 1 else 0], step
+
+
+def _range_type(start: t.Expr, stop: t.Expr) -> Type:
+    """The loop variable's type: the bounds' joined type; i64 for constants."""
+    typed = [e.type for e in (start, stop) if not (isinstance(e, t.Literal) and e.untyped)]
+    if not typed:
+        return I64
+    if len(typed) == 2:
+        return as_int(join_types(typed[0], typed[1]) or I64)
+    constant = next(e for e in (start, stop) if isinstance(e, t.Literal) and e.untyped)
+    type = as_int(typed[0])
+    return type if fits(constant.value, type) else I64
+
+
+def _loop_range(c: FunctionChecker, start: t.Expr, stop: t.Expr, step: int) -> tuple[int, int] | None:
+    a, b = value_range(c, start), value_range(c, stop)
+    if step > 0 and a is not None and b is not None:
+        return a[0], max(b[1] - 1, a[0])
+    if step < 0 and a is not None and b is not None:
+        return min(b[0] + 1, a[1]), a[1]
+    return None
+
+
+def _trips(c: FunctionChecker, call: ast.Call, start: t.Expr, stop: t.Expr, step: int) -> int | None:
+    """How many rounds at most; a diagnostic when that is not visible."""
+    a, b = value_range(c, start), value_range(c, stop)
+    if a is not None and b is not None:
+        span = b[1] - a[0] if step > 0 else a[1] - b[0]
+        trips = max(0, -(-span // abs(step)))
+        if trips <= MAX_TRIPS:
+            return trips
+        c.error(catalog.LoopTooLong(trips), call)
+        return None
+    unbounded = stop if b is None else start
+    c.error(catalog.LoopBound(), unbounded.span)
+    return None
+
+
+def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.Stmt]:
+    from pybpfc.frontend.check.expressions import check
+
+    array = place(check(c, node.iter))
+    if isinstance(array.type, Error) or not isinstance(array.type, Array):
+        if not isinstance(array.type, Error):
+            c.error(catalog.NotIterable(describe(array)), node.iter)
+        _declare_failed(c, target)
+        return []
+    element = array.type.element
+    item = t.Element(array.span, element, array, t.Literal(array.span, I64, 0))
+    held = reference(item).type if is_aggregate(element) else element.host if isinstance(element, Int) else element
+    variable = _loop_variable(c, target, held)
+    if variable is None:
+        return []
+    entry_pointer = isinstance(held, Pointer)
+    checked = _for_body(c, node, variable)
+    assert entry_pointer == isinstance(variable.type, Pointer)
+    return [t.ForArray(c.span(node), variable, array, array.type.length, *checked)]
+
+
+def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`break`."""
+    if c.flow is not None and c.loops:
+        c.loops[-1].breaks.append(c.flow)
+    c.flow = None
+    return [t.Break(c.span(node))]
+
+
+def check_continue(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`continue`."""
+    if c.flow is not None and c.loops:
+        c.loops[-1].continues.append(c.flow)
+    c.flow = None
+    return [t.Continue(c.span(node))]
+
+
+# --------------------------------------------------------------------------------------- match
+
+
+def check_match(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`match` on a number."""
+    from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.statements import check_block
+
+    assert isinstance(node, ast.Match)
+    subject = check(c, node.subject)
+    if isinstance(subject.type, Error):
+        return []
+    if not is_integer(subject.type):
+        c.error(catalog.NotANumber(describe(subject), "match"), subject.span)
+        return []
+    variable = c.temporary(as_int(subject.type), subject.span)
+    c.require_flow().bind(variable)
+    entry = c.require_flow()
+    ends: list[Flow | None] = []
+    cases: list[t.MatchCase] = []
+    exhaustive = False
+    for case in node.cases:
+        c.flow = entry.copy()
+        values = _pattern(c, case.pattern, as_int(subject.type))
+        guard = check_condition(c, case.guard) if case.guard is not None else None
+        if guard is not None:
+            c.flow = guard[1]
+        body = check_block(c, case.body)
+        ends.append(c.flow)
+        if values is not None:
+            cases.append(t.MatchCase(values, guard[0] if guard is not None else None, body))
+            exhaustive = exhaustive or (not values and guard is None)
+    c.join(*ends, *([] if exhaustive else [entry]))
+    span = c.span(node)
+    return [t.Bind(span, variable, coerce(c, subject, variable.type, "match")), t.Match(span, variable, tuple(cases))]
+
+
+def _pattern(c: FunctionChecker, pattern: ast.pattern, type: Int) -> tuple[int, ...] | None:
+    """The values a pattern matches; empty for `_`; None after a diagnostic."""
+    from pybpfc.frontend.check.expressions import check
+
+    match pattern:
+        case ast.MatchValue():
+            value = check(c, pattern.value)
+            if isinstance(value.type, Error):
+                return None
+            if not isinstance(value, t.Literal):
+                c.error(catalog.MatchPattern(_pattern_kind(pattern)), pattern)
+                return None
+            if not fits(value.value, type):
+                c.error(catalog.LiteralDoesNotFit(value.value, str(type)), pattern)
+                return None
+            return (value.value,)
+        case ast.MatchSingleton(value=bool() as value):
+            return (int(value),)
+        case ast.MatchOr():
+            parts = [_pattern(c, p, type) for p in pattern.patterns]
+            if any(p is None for p in parts):
+                return None
+            if any(p == () for p in parts):
+                return ()
+            return tuple(v for p in parts if p is not None for v in p)
+        case ast.MatchAs(pattern=None, name=None):
+            return ()
+        case _:
+            c.error(catalog.MatchPattern(_pattern_kind(pattern)), pattern)
+            return None
+
+
+def _pattern_kind(pattern: ast.pattern) -> str:
+    names = {
+        ast.MatchSequence: "sequence",
+        ast.MatchMapping: "mapping",
+        ast.MatchClass: "class",
+        ast.MatchStar: "star",
+        ast.MatchAs: "capture",
+    }
+    return names.get(type(pattern), "such")

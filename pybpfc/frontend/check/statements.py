@@ -1,0 +1,475 @@
+"""Checking statements; control flow joins what is known of variables."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check import loops, maps
+from pybpfc.frontend.check.annotations import resolve_annotation
+from pybpfc.frontend.check.conditions import check_condition, is_text
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, reference, storable_text
+from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
+from pybpfc.frontend.check.flow import HELD
+from pybpfc.frontend.check.ranges import value_range
+from pybpfc.lang.types import (
+    ERROR,
+    Array,
+    Error,
+    Int,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    View,
+    Void,
+    is_integer,
+    size_of,
+)
+
+Stmts = tuple[t.Stmt, ...]
+
+
+def check_block(c: FunctionChecker, body: Sequence[ast.stmt]) -> Stmts:
+    """Statements one after the other; a failed one does not stop those behind it."""
+    out: list[t.Stmt] = []
+    warned = False
+    for node in body:
+        if c.flow is None and not warned:
+            c.emit(catalog.UnreachableCode().at(c.span(node)))
+            warned = True
+        out.extend(check_statement(c, node))
+    return tuple(out)
+
+
+def check_statement(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """One statement: typed ones, or none after a diagnostic."""
+    handler = _HANDLERS.get(type(node))
+    if handler is None:
+        _refuse(c, node)
+        return []
+    return handler(c, node)
+
+
+def _refuse(c: FunctionChecker, node: ast.stmt) -> None:
+    kinds: dict[type[ast.stmt], type[catalog.ErrorClass]] = {
+        ast.FunctionDef: catalog.NestedFunction,
+        ast.AsyncFunctionDef: catalog.AsyncCode,
+        ast.AsyncFor: catalog.AsyncCode,
+        ast.AsyncWith: catalog.AsyncCode,
+        ast.ClassDef: catalog.NestedClass,
+        ast.Try: catalog.TryStatement,
+        ast.TryStar: catalog.TryStatement,
+        ast.Raise: catalog.RaiseStatement,
+        ast.Import: catalog.ImportStatement,
+        ast.ImportFrom: catalog.ImportStatement,
+        ast.Nonlocal: catalog.NonlocalStatement,
+    }
+    kind = kinds.get(type(node))
+    where = c.captured.source.header_span(node)
+    if kind is None:
+        c.error(catalog.Unsupported(f"the statement `{type(node).__name__}`"), where)
+    else:
+        c.error(kind(), where)
+
+
+# ---------------------------------------------------------------------------------- assignment
+
+
+def _assign(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    assert isinstance(node, ast.Assign)
+    return assign_to(c, node, node.targets[0], node.value)
+
+
+def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.expr) -> list[t.Stmt]:
+    """`target = value`, by the kind of the target."""
+    match target:
+        case ast.Name() if target.id in c.global_names:
+            return _store(c, node, check(c, target), check(c, value))
+        case ast.Name():
+            bound = bind_name(c, target, check(c, value), node)
+            return [bound] if bound is not None else []
+        case ast.Subscript() if not isinstance(target.slice, ast.Slice):
+            base = check(c, target.value)
+            if isinstance(base, t.MapObject):
+                key = check(c, target.slice)
+                stored = maps.store_item(c, target, base, key, check(c, value))
+                return _evaluate(c, node, stored)
+            from pybpfc.frontend.check.access import subscript
+
+            if isinstance(base.type, Error):
+                check(c, value)
+                return []
+            return _store(c, node, subscript(c, target, base), check(c, value))
+        case ast.Attribute():
+            return _store(c, node, check(c, target), check(c, value))
+        case ast.Tuple() | ast.List():
+            c.error(catalog.ChainedTarget("this value"), target)
+        case ast.Starred():
+            c.error(catalog.StarExpression(), target)
+        case _:
+            c.error(catalog.SliceExpression(), target)
+    return []
+
+
+def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) -> list[t.Stmt]:
+    """Write to a place in memory."""
+    span = c.span(node)
+    if isinstance(target.type, Error) or isinstance(value.type, Error):
+        return []
+    if isinstance(target, t.ContextMember):
+        return _store_context(c, node, target, value)
+    if isinstance(target, t.GlobalPlace) and target.variable.section == ".rodata":
+        c.error(catalog.WriteToConst(target.variable.name), target.span)
+        return []
+    if not isinstance(target, t.PLACES):
+        c.error(catalog.AssignmentTarget(describe(target)), target.span)
+        return []
+    memory = target.type
+    if isinstance(memory, Array) and memory.view is not View.LIST:
+        source = check_text_source(c, value, memory)
+        return [] if isinstance(source.type, Error) else [t.StoreText(span, target, source)]
+    value = coerce(c, value, memory, "assignment")
+    return [] if isinstance(value.type, Error) else [t.StorePlace(span, target, value)]
+
+
+def _store_context(c: FunctionChecker, node: ast.stmt, target: t.ContextMember, value: t.Expr) -> list[t.Stmt]:
+    if not target.writable:
+        c.error(catalog.ContextReadOnly(_context_name(target), target.name), target.span)
+        return []
+    value = coerce(c, value, target.type, "assignment")
+    return [] if isinstance(value.type, Error) else [t.StoreContext(c.span(node), target, value)]
+
+
+def _context_name(target: t.ContextMember) -> str:
+    pointer = target.context.type
+    return str(pointer.to) if isinstance(pointer, Pointer) else ""
+
+
+def check_text_source(c: FunctionChecker, value: t.Expr, to: Array) -> t.Expr:
+    """What may be stored in a char or byte array: a constant that fits, an array, or a pointer to text elsewhere."""
+    if isinstance(value.type, Error):
+        return value
+    if isinstance(value, t.Text):
+        if value.is_str != (to.view is View.STR):
+            return c.error(catalog.TypeMismatch(f"`{to}`", describe(value)), value.span)
+        if not storable_text(value.value, to):
+            return c.error(catalog.TextTooLong(len(value.value) + value.is_str, f"`{to}`"), value.span)
+        return value
+    if isinstance(value.type, Pointer) and value.type.space in (Space.USER, Space.KERNEL) and to.view is View.STR:
+        return value
+    if isinstance(value.type, Pointer) and value.type.nullable:
+        return may_be_none(c, value)
+    source = place(value)
+    if isinstance(source.type, Array) and source.type.view is to.view and is_text(source):
+        if size_of(source.type) > size_of(to):
+            return c.error(catalog.TextTooLong(size_of(source.type), f"`{to}`"), value.span)
+        return source
+    return c.error(catalog.TypeMismatch(f"`{to}`", describe(value)), value.span)
+
+
+def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST) -> t.Bind | None:
+    """`name = value`: the first binding decides the type."""
+    if isinstance(value.type, Error):
+        _bind_error(c, target)
+        return None
+    span, known = c.span(target), c.variables.get(target.id)
+    if known is not None and not isinstance(known.type, Error):
+        return _rebind(c, known, value, node)
+    reserved = maps.is_reservation(value)
+    value = _bindable(c, value)
+    if isinstance(value.type, Error):
+        _bind_error(c, target)
+        return None
+    variable = c.declare(target.id, value.type, span)
+    return _bound(c, variable, value, node, reserved)
+
+
+def _bind_error(c: FunctionChecker, target: ast.Name) -> None:
+    """After a failed value the name is known but of no type, so that its uses are not reported too."""
+    variable = c.variables.get(target.id)
+    if variable is None:
+        variable = c.declare(target.id, ERROR, c.span(target))
+    c.require_flow().bind(variable)
+
+
+def _bindable(c: FunctionChecker, value: t.Expr) -> t.Expr:
+    """A value in the form a new variable holds it."""
+    match value:
+        case t.NoneValue():
+            return c.error(catalog.CannotInfer("None"), value.span)
+        case t.Text():
+            return reference(t.NewArray(value.span, value.type, value))
+        case t.MapObject():
+            return c.error(catalog.MapOutOfPlace(value.map.name), value.span)
+        case t.Literal(untyped=True):
+            return t.Literal(value.span, value.type, value.value)
+    if isinstance(value.type, Void):
+        return c.error(catalog.NoResult(c.sink.sources.text(value.span)), value.span)
+    if is_aggregate(value.type):
+        return reference(value)
+    return value
+
+
+def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST) -> t.Bind | None:
+    reserved = maps.is_reservation(value)
+    stages = c.require_flow().reservations.get(variable, frozenset())
+    if HELD in stages:
+        c.error(catalog.ReservationOverwritten(variable.name), node, labels=[Label(variable.span, "reserved here")])
+    if isinstance(value, t.Text) and isinstance(variable.type, Pointer):
+        value = reference(t.NewArray(value.span, variable.type.to, value))
+    value = coerce(c, value, variable.type, f"`{variable.name}`")
+    if isinstance(value.type, Error):
+        return None
+    return _bound(c, variable, value, node, reserved)
+
+
+def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST, reserved: bool) -> t.Bind:
+    flow = c.require_flow()
+    nonnull = isinstance(value.type, Pointer) and not _nullable(value)
+    moved = value.variable if isinstance(value, t.ReadVariable) else None
+    stages = flow.reservations.get(moved) if moved is not None else None
+    bounds = value_range(c, value) if is_integer(variable.type) else None
+    flow.bind(variable)
+    if bounds is not None:
+        flow.ranges[variable] = bounds
+    if nonnull:
+        flow.nonnull.add(variable)
+    if reserved:
+        c.reserve(variable)
+    elif stages is not None and moved is not None:
+        flow.reservations[variable] = stages
+        del flow.reservations[moved]
+    return t.Bind(c.span(node), variable, value)
+
+
+def _nullable(value: t.Expr) -> bool:
+    if isinstance(value, t.Convert):
+        return _nullable(value.operand)
+    if isinstance(value, t.Literal):
+        return value.value == 0
+    return isinstance(value.type, Pointer) and value.type.nullable
+
+
+def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`name: T = value`; without a value, arrays and structs are zeroed and scalars are only declared."""
+    assert isinstance(node, ast.AnnAssign)
+    if not isinstance(node.target, ast.Name):
+        c.error(catalog.AssignmentTarget("an annotated target that is not a name"), node.target)
+        return []
+    type = resolve_annotation(c, node.annotation)
+    if isinstance(type, Error):
+        _bind_error(c, node.target)
+        return []
+    known = c.variables.get(node.target.id)
+    held: Type = Pointer(type, Space.STACK) if is_aggregate(type) else type.host if isinstance(type, Int) else type
+    if known is not None and known.type != held and not isinstance(known.type, Error):
+        declared = [Label(known.span, f"first bound as `{known.type}`")]
+        c.error(catalog.LocalRedeclared(node.target.id, f"`{known.type}`", f"`{type}`"), node, labels=declared)
+        return []
+    value = check(c, node.value) if node.value is not None else None
+    if value is None and not is_aggregate(type):
+        c.declare(node.target.id, held, c.span(node.target))
+        return []
+    initial = _initial(c, node, type, value)
+    if isinstance(initial.type, Error):
+        _bind_error(c, node.target)
+        return []
+    variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
+    reserved = value is not None and maps.is_reservation(value)
+    return [_bound(c, variable, initial, node, reserved)]
+
+
+def _initial(c: FunctionChecker, node: ast.AnnAssign, type: Type, value: t.Expr | None) -> t.Expr:
+    span = c.span(node)
+    if value is not None and isinstance(value.type, Error):
+        return value
+    if isinstance(type, Array):
+        if value is None or (isinstance(value, t.Text) and not value.value):
+            return reference(t.NewArray(span, type, None))
+        if type.view is not View.LIST:
+            source = check_text_source(c, value, type)
+            return source if isinstance(source.type, Error) else reference(t.NewArray(span, type, source))
+        return reference(coerce(c, value, type, "assignment"))
+    if isinstance(type, Struct):
+        if value is None:
+            return reference(t.NewStruct(span, type, type, ()))
+        return reference(coerce(c, value, type, "assignment"))
+    assert value is not None
+    return coerce(c, value, type.host if isinstance(type, Int) else type, "assignment")
+
+
+def _augmented(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """`target op= value`: the target's address is computed once."""
+    assert isinstance(node, ast.AugAssign)
+    if isinstance(node.op, ast.Div):
+        c.error(catalog.TrueDivision(), node)
+        return []
+    if type(node.op) not in OPERATORS:
+        c.error(catalog.Unsupported("this augmented assignment"), node)
+        return []
+    op = OPERATORS[type(node.op)]
+    if isinstance(node.target, ast.Name) and node.target.id not in c.global_names:
+        return _augmented_name(c, node, node.target)
+    if isinstance(node.target, ast.Subscript):
+        base = check(c, node.target.value)
+        if isinstance(base, t.MapObject):
+            if SYMBOLS[op] != "+":
+                c.error(catalog.NoMapOperation(base.map.name, "a map", f"[…] {SYMBOLS[op]}="), node)
+                return []
+            key = check(c, node.target.slice)
+            return _evaluate(c, node, maps.increment_item(c, node, base, key, check(c, node.value)))
+    target = check(c, node.target)
+    if isinstance(target.type, Error):
+        return []
+    value = arithmetic(c, node, op, target, check(c, node.value))
+    return _store(c, node, target, value)
+
+
+def _augmented_name(c: FunctionChecker, node: ast.AugAssign, target: ast.Name) -> list[t.Stmt]:
+    if target.id not in c.local_names:
+        check(c, target)
+        return []
+    current = c.read_variable(target.id, c.span(target))
+    operand = check(c, node.value)
+    if isinstance(current.type, Error) or isinstance(operand.type, Error):
+        return []
+    value = arithmetic(c, node, OPERATORS[type(node.op)], current, operand)
+    if isinstance(value.type, Error):
+        return []
+    bound = bind_name(c, target, value, node)
+    return [bound] if bound is not None else []
+
+
+# ----------------------------------------------------------------------------------- the rest
+
+
+def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    assert isinstance(node, ast.Expr)
+    if isinstance(node.value, ast.Constant) and (node.value.value is ... or isinstance(node.value.value, str)):
+        return []
+    return _evaluate(c, node, check(c, node.value))
+
+
+def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]:
+    if isinstance(value.type, Error):
+        return []
+    if maps.is_reservation(value):
+        c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node)
+        return []
+    if not isinstance(value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment):
+        c.emit(catalog.UnusedResult("this expression").at(c.span(node)))
+    return [t.Evaluate(c.span(node), value)]
+
+
+def _if(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    assert isinstance(node, ast.If)
+    condition, when_true, when_false = check_condition(c, node.test)
+    if isinstance(condition, t.Literal):
+        return _constant_if(c, node, bool(condition.value))
+    c.flow = when_true
+    then = check_block(c, node.body)
+    after_then, c.flow = c.flow, when_false
+    otherwise = check_block(c, node.orelse)
+    c.join(after_then, c.flow)
+    if isinstance(condition.type, Error):
+        return []
+    return [t.If(c.span(node), condition, then, otherwise)]
+
+
+def _constant_if(c: FunctionChecker, node: ast.If, value: bool) -> list[t.Stmt]:
+    """A condition known now: only the branch taken is compiled, so the other may use what is not there."""
+    return list(check_block(c, node.body if value else node.orelse))
+
+
+def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    assert isinstance(node, ast.Return)
+    value: t.Expr | None = check(c, node.value) if node.value is not None else None
+    if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
+        value = None
+    c.check_released(c.span(node))
+    c.flow = None
+    if value is None:
+        if not isinstance(c.result, Void):
+            c.error(catalog.MissingReturn(c.node.name, str(c.result)), node)
+            return []
+        return [t.Return(c.span(node), None)]
+    if isinstance(value.type, Error):
+        return []
+    if isinstance(c.result, Void):
+        c.error(catalog.ReturnsNothing(c.node.name, "None", describe(value)), node)
+        return []
+    if isinstance(c.result, Array) and c.result.view is not View.LIST:
+        result = check_text_source(c, value, c.result)
+        if isinstance(result, t.Text):
+            result = t.NewArray(value.span, c.result, result)
+    else:
+        result = coerce(c, value, c.result, "return value")
+    if isinstance(result.type, Error):
+        return []
+    _check_return_range(c, result)
+    return [t.Return(c.span(node), result)]
+
+
+def _check_return_range(c: FunctionChecker, value: t.Expr) -> None:
+    """A constant result must be one that the hook accepts."""
+    if c.program is None or not isinstance(value, t.Literal):
+        return
+    rule = c.program.type.result
+    if rule.min is not None and rule.max is not None and not rule.min <= value.value <= rule.max:
+        c.error(catalog.ReturnRange(c.program.section, f"{rule.min} to {rule.max}", value.value), value.span)
+
+
+def _global(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    return []
+
+
+def _pass(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    return []
+
+
+def _delete(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    assert isinstance(node, ast.Delete)
+    out: list[t.Stmt] = []
+    for target in node.targets:
+        base = check(c, target.value) if isinstance(target, ast.Subscript) else None
+        if not isinstance(target, ast.Subscript) or not isinstance(base, t.MapObject):
+            c.error(catalog.DeleteTarget(), target)
+            continue
+        out.extend(_evaluate(c, node, maps.delete_entry(c, target, base, check(c, target.slice))))
+    return out
+
+
+def _assert(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
+    """What desugaring left: a constant, or an assertion in a function that has no neutral result."""
+    assert isinstance(node, ast.Assert)
+    condition, _, _ = check_condition(c, node.test)
+    if isinstance(condition, t.Literal):
+        if not condition.value:
+            c.error(catalog.StaticAssertion(c.sink.sources.text(c.span(node.test))), node)
+        return []
+    c.error(catalog.Unsupported("an assertion on a variable in a function that is not a program"), node)
+    return []
+
+
+_HANDLERS: dict[type[ast.stmt], Callable[[FunctionChecker, ast.stmt], list[t.Stmt]]] = {
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.Expr: _expression,
+    ast.If: _if,
+    ast.While: loops.check_while,
+    ast.For: loops.check_for,
+    ast.Break: loops.check_break,
+    ast.Continue: loops.check_continue,
+    ast.Match: loops.check_match,
+    ast.Return: _return,
+    ast.Global: _global,
+    ast.Pass: _pass,
+    ast.Delete: _delete,
+    ast.Assert: _assert,
+}

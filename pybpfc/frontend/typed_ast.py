@@ -1,0 +1,486 @@
+"""The typed tree: the program with every type known and every conversion written out.
+
+Scalars (numbers, pointers) are values. Structs and arrays are *places*: they are worked on by
+address, and a name bound to one is a pointer to it. `Deref`, `Member`, `Element`, `GlobalPlace`
+and `NewStruct`, `NewArray` and calls that return an aggregate are places; a place of scalar type is read where a value is
+wanted.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pybpfc.diagnostics.span import Span
+from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
+from pybpfc.lang.types import Field, Struct, Type
+
+if TYPE_CHECKING:
+    from pybpfc.abi.helpers import Helper
+    from pybpfc.abi.program_types import ProgramType
+    from pybpfc.ir.module import GlobalVar, MapDef
+
+
+@dataclass(eq=False, slots=True)
+class Variable:
+    """A local variable or parameter."""
+
+    name: str
+    type: Type
+    span: Span
+    param: int | None = None
+
+
+# ----------------------------------------------------------------------------------- expressions
+
+
+@dataclass(eq=False, slots=True)
+class Expr:
+    """The base of expressions."""
+
+    span: Span
+    type: Type
+
+
+@dataclass(eq=False, slots=True)
+class Literal(Expr):
+    """An integer; while `untyped` it may still become any integer type that holds it."""
+
+    value: int
+    untyped: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Text(Expr):
+    """A constant string or bytes, typed once it is known where it goes."""
+
+    value: bytes
+    is_str: bool
+
+
+@dataclass(eq=False, slots=True)
+class NoneValue(Expr):
+    """The literal `None`."""
+
+
+@dataclass(eq=False, slots=True)
+class ReadVariable(Expr):
+    """The value of a local variable."""
+
+    variable: Variable
+
+
+@dataclass(eq=False, slots=True)
+class GlobalPlace(Expr):
+    """A global variable."""
+
+    variable: GlobalVar
+
+
+@dataclass(eq=False, slots=True)
+class MapObject(Expr):
+    """A map, as helpers take it."""
+
+    map: MapDef
+
+
+@dataclass(eq=False, slots=True)
+class Deref(Expr):
+    """What a pointer leads to."""
+
+    pointer: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Member(Expr):
+    """A struct's member; `base` is a place of type `struct`."""
+
+    base: Expr
+    struct: Struct
+    field: Field
+
+
+@dataclass(eq=False, slots=True)
+class Element(Expr):
+    """An array's element; `base` is a place of an array type, or a pointer when `through_pointer`."""
+
+    base: Expr
+    index: Expr
+    through_pointer: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class ContextMember(Expr):
+    """A field of the program's context, read at a constant offset."""
+
+    context: Expr
+    name: str
+    offset: int
+    writable: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class ContextString(Expr):
+    """The address of a tracepoint's `__data_loc` string: the context plus the low half of the field."""
+
+    context: Expr
+    offset: int
+
+
+@dataclass(eq=False, slots=True)
+class PacketAt(Expr):
+    """A bounds-checked pointer into the packet, or None."""
+
+    context: Expr
+    data_offset: int
+    end_offset: int
+    offset: Expr
+    size: int
+
+
+@dataclass(eq=False, slots=True)
+class Arithmetic(Expr):
+    """Two operands of the result's type."""
+
+    op: ArithOp
+    lhs: Expr
+    rhs: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Invert(Expr):
+    """`~x`."""
+
+    operand: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Comparison(Expr):
+    """Two operands of one type."""
+
+    predicate: Predicate
+    lhs: Expr
+    rhs: Expr
+
+
+@dataclass(eq=False, slots=True)
+class TextComparison(Expr):
+    """Whether two char or byte arrays hold the same; `prefix` for startswith. `rhs` may be a constant."""
+
+    lhs: Expr
+    rhs: Expr
+    negated: bool = False
+    prefix: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Logical(Expr):
+    """`and`/`or`: evaluates left to right and stops early; all operands have the result's type."""
+
+    is_and: bool
+    operands: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Not(Expr):
+    """`not x` of a bool."""
+
+    operand: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Truth(Expr):
+    """Whether a number or pointer is not zero."""
+
+    operand: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Conditional(Expr):
+    """`then if condition else otherwise`."""
+
+    condition: Expr
+    then: Expr
+    otherwise: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Convert(Expr):
+    """A conversion, implicit or written."""
+
+    operand: Expr
+    explicit: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Assignment(Expr):
+    """`(name := value)`."""
+
+    variable: Variable
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class AddressOf(Expr):
+    """The address of a place, as a pointer."""
+
+    place: Expr
+
+
+@dataclass(eq=False, slots=True)
+class NewStruct(Expr):
+    """`S(a=1)`: a zeroed slot with the given members set."""
+
+    struct: Struct
+    members: tuple[tuple[Field, Expr], ...]
+
+
+@dataclass(eq=False, slots=True)
+class NewArray(Expr):
+    """A zeroed array slot, with the text or elements given."""
+
+    initial: Expr | tuple[Expr, ...] | None
+
+
+@dataclass(eq=False, slots=True)
+class CallFunction(Expr):
+    """A call of a `@bpf.func` function."""
+
+    function: FunctionKey
+    args: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class CallHelper(Expr):
+    """A call of a kernel helper with the arguments the kernel takes."""
+
+    helper: Helper
+    args: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class MapMethod(Expr):
+    """A map operation by its method's name: lookup, get, update, delete, contains, increment."""
+
+    map: MapDef
+    method: str
+    args: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class AtomicOperation(Expr):
+    """An atomic read-modify-write of a scalar place; gives the old value when `fetch`."""
+
+    op: AtomicOp
+    place: Expr
+    value: Expr
+    expected: Expr | None = None
+    fetch: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class MinMax(Expr):
+    """The smaller or the larger of operands of one type."""
+
+    is_min: bool
+    operands: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Printing(Expr):
+    """`print(f"…")`."""
+
+    parts: tuple[str | FormatSpec, ...]
+    values: tuple[Expr, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Invalid(Expr):
+    """An expression that already has a diagnostic."""
+
+
+# ------------------------------------------------------------------------------------ statements
+
+
+@dataclass(eq=False, slots=True)
+class Stmt:
+    """The base of statements."""
+
+    span: Span
+
+
+@dataclass(eq=False, slots=True)
+class Bind(Stmt):
+    """Give a variable a value."""
+
+    variable: Variable
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class StorePlace(Stmt):
+    """Write a scalar place, or copy an aggregate into one."""
+
+    place: Expr
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class StoreText(Stmt):
+    """Write a char or byte array: from a constant, from another array, or from kernel or user memory."""
+
+    place: Expr
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class StoreContext(Stmt):
+    """Write a context field."""
+
+    target: ContextMember
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class Evaluate(Stmt):
+    """An expression for its effect."""
+
+    value: Expr
+
+
+@dataclass(eq=False, slots=True)
+class If(Stmt):
+    """A two-way branch."""
+
+    condition: Expr
+    then: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+
+
+@dataclass(eq=False, slots=True)
+class While(Stmt):
+    """A loop with its `else` part."""
+
+    condition: Expr
+    body: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+
+
+@dataclass(eq=False, slots=True)
+class ForRange(Stmt):
+    """`for variable in range(start, stop, step)`: a constant step; `trips` bounds the number of rounds."""
+
+    variable: Variable
+    start: Expr
+    stop: Expr
+    step: int
+    trips: int
+    body: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+
+
+@dataclass(eq=False, slots=True)
+class ForArray(Stmt):
+    """`for variable in array`; scalars by value, aggregates by reference."""
+
+    variable: Variable
+    array: Expr
+    length: int
+    body: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Match(Stmt):
+    """`match` on an integer; a case without values is the default. Guards are not None where written."""
+
+    subject: Variable
+    cases: tuple[MatchCase, ...]
+
+
+@dataclass(eq=False, slots=True)
+class MatchCase:
+    """One case: values (empty for a wildcard), an optional guard and the body."""
+
+    values: tuple[int, ...]
+    guard: Expr | None
+    body: tuple[Stmt, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Return(Stmt):
+    """Leave the function."""
+
+    value: Expr | None
+
+
+@dataclass(eq=False, slots=True)
+class Break(Stmt):
+    """Leave the loop."""
+
+
+@dataclass(eq=False, slots=True)
+class Continue(Stmt):
+    """Next round."""
+
+
+# ------------------------------------------------------------------------------------- functions
+
+
+class Inlining(enum.Enum):
+    """What the decorator says of inlining."""
+
+    DEFAULT = "default"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionKey:
+    """A function and, for generics, its type arguments: one instance each."""
+
+    function: Any
+    name: str
+    result: Type
+
+
+@dataclass(eq=False, slots=True)
+class ProgramKind:
+    """What the checker must know of the hook a function is attached to."""
+
+    section: str
+    type: ProgramType
+    context: Struct | None
+
+
+@dataclass(eq=False, slots=True)
+class TFunction:
+    """A checked function."""
+
+    name: str
+    params: tuple[Variable, ...]
+    result: Type
+    body: tuple[Stmt, ...]
+    span: Span
+    program: ProgramKind | None = None
+    exported: bool = False
+    inlining: Inlining = Inlining.DEFAULT
+    variables: list[Variable] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class TUnit:
+    """A checked module: what lowering turns into an IR module."""
+
+    name: str
+    file: str
+    license: str
+    functions: list[TFunction]
+    maps: list[MapDef]
+    globals: list[GlobalVar]
+    sources: dict[str, str]
+
+
+Place: TypeAlias = Deref | Member | Element | GlobalPlace | NewStruct | NewArray
+PLACES = (Deref, Member, Element, GlobalPlace, NewStruct, NewArray)

@@ -1,0 +1,292 @@
+"""One compilation unit: what a module's programs reach, found by following names.
+
+The unit starts from the module's programs and maps; checking a function asks for the symbols it
+names, and each function asked for is checked in turn.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
+from typing import Any
+
+from pybpfc.abi.helpers import HELPERS
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.diagnostics.source import SourceMap
+from pybpfc.diagnostics.span import Span
+from pybpfc.frontend import symbols as s
+from pybpfc.frontend.capture import Captured, FileCache, SourceNotFound
+from pybpfc.frontend.signatures import function_signature
+from pybpfc.frontend.typed_ast import FunctionKey
+from pybpfc.ir.module import GlobalVar, Initial, MapDef
+from pybpfc.lang.annotations import resolve, split_global
+from pybpfc.lang.errors import AnnotationError
+from pybpfc.lang.functions import Function, Intrinsic
+from pybpfc.lang.maps import BpfMap
+from pybpfc.lang.programs import Program
+from pybpfc.lang.types import Array, Struct, Type, is_integer
+
+GPL_COMPATIBLE = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """A function to check: who asked for it first."""
+
+    key: FunctionKey
+    span: Span
+    caller: str
+
+
+@dataclass(eq=False, slots=True)
+class Unit:
+    """What is known of the module being compiled."""
+
+    name: str
+    file: str
+    namespace: Mapping[str, Any]
+    sink: DiagnosticSink
+    license: str = "GPL"
+    files: FileCache = field(init=False)
+    maps: dict[int, MapDef] = field(default_factory=dict)
+    globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
+    requests: dict[int, Request] = field(default_factory=dict)
+    calls: dict[str, set[str]] = field(default_factory=dict)
+    _signatures: dict[int, s.Signature | None] = field(default_factory=dict)
+    _captured: dict[int, Captured | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.files = FileCache(self.sink.sources)
+
+    @property
+    def sources(self) -> SourceMap:
+        """The texts behind spans."""
+        return self.sink.sources
+
+    @property
+    def gpl_compatible(self) -> bool:
+        """Whether the licence lets programs call GPL-only helpers."""
+        return self.license in GPL_COMPATIBLE
+
+    def no_span(self) -> Span:
+        """The position of things that have none: the file's first line."""
+        return Span(self.file, 1, 1, 1, 1)
+
+    # --------------------------------------------------------------------------- names
+
+    def symbol(self, captured: Captured, name: str) -> s.Symbol:
+        """What a free name of a function stands for."""
+        if name not in captured.nonlocals:
+            variable = self.global_variable(captured.globals, name)
+            if variable is not None:
+                return s.GlobalSymbol(variable)
+        found, value = captured.lookup(name)
+        if not found:
+            return s.Undefined(name)
+        origin = self._imported_global(captured, name)
+        return origin if origin is not None else self.classify(name, value, captured.globals)
+
+    def member(self, base: s.Namespace, name: str) -> s.Symbol:
+        """What `base.name` stands for."""
+        if isinstance(base.value, ModuleType):
+            variable = self.global_variable(vars(base.value), name)
+            if variable is not None:
+                return s.GlobalSymbol(variable)
+        try:
+            value = getattr(base.value, name)
+        except AttributeError:
+            return s.Undefined(name, base.name, tuple(n for n in dir(base.value) if not n.startswith("_")))
+        namespace = vars(base.value) if isinstance(base.value, ModuleType) else {}
+        return self.classify(name, value, namespace)
+
+    def classify(self, name: str, value: Any, namespace: Mapping[str, Any]) -> s.Symbol:
+        """The meaning of a Python object in a BPF program."""
+        match value:
+            case enum.Enum() if isinstance(value.value, int):
+                return s.ConstInt(int(value.value))
+            case int():
+                return s.ConstInt(int(value))
+            case str():
+                return s.ConstText(value.encode(), True)
+            case bytes():
+                return s.ConstText(value, False)
+            case None:
+                return s.NoneSymbol()
+            case BpfMap():
+                return s.MapSymbol(self.map_def(value, name, namespace))
+            case Function():
+                return s.FunctionSymbol(value)
+            case Intrinsic():
+                return s.IntrinsicSymbol(value.name)
+            case ModuleType():
+                return s.Namespace(value, name)
+            case FunctionType() if value.__module__ == "pybpfc.helpers" and value.__name__ in HELPERS:
+                return s.HelperSymbol(HELPERS[value.__name__])
+            case type():
+                return self._classify_type(name, value)
+        if getattr(value, "__module__", "") == "builtins" and name in s.BUILTINS:
+            return s.BuiltinSymbol(name)
+        return s.Foreign(name, value)
+
+    def _classify_type(self, name: str, value: type) -> s.Symbol:
+        if value in (bool, int, range):
+            return s.BuiltinSymbol(value.__name__)
+        if issubclass(value, enum.Enum):
+            return s.Namespace(value, name)
+        try:
+            return s.TypeSymbol(resolve(value))
+        except AnnotationError:
+            return s.Foreign(name, value)
+
+    def _imported_global(self, captured: Captured, name: str) -> s.GlobalSymbol | None:
+        """A global variable of another module taken by `from module import name`."""
+        import sys
+
+        for node in captured.source.imports:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name and node.module is not None and node.level == 0:
+                    module = sys.modules.get(node.module)
+                    variable = self.global_variable(vars(module), alias.name) if module is not None else None
+                    if variable is not None:
+                        return s.GlobalSymbol(variable)
+        return None
+
+    # -------------------------------------------------------------------- maps, globals
+
+    def map_def(self, value: BpfMap, name: str, namespace: Mapping[str, Any]) -> MapDef:
+        """The definition of a map, named by the variable that holds it."""
+        if id(value) not in self.maps:
+            bound = [n for n, v in (*namespace.items(), *self.namespace.items()) if v is value]
+            chosen = bound[0] if bound else name
+            clash = next((m for m in self.maps.values() if m.name == chosen), None)
+            if clash is not None:
+                self.sink.emit(catalog.DuplicateName(chosen).at(self.no_span()))
+            self.maps[id(value)] = MapDef(chosen, value.declaration, self.binding_span(chosen))
+        return self.maps[id(value)]
+
+    def binding_span(self, name: str) -> Span:
+        """Where a module-level name is bound in the unit's file."""
+        try:
+            parsed = self.files.parse(self.file)
+        except SourceNotFound:
+            return self.no_span()
+        for node in parsed.tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return parsed.span(node)
+        return self.no_span()
+
+    def global_variable(self, namespace: Mapping[str, Any], name: str) -> GlobalVar | None:
+        """The global variable that a module-level annotated name declares."""
+        key = (id(namespace), name)
+        if key in self.globals:
+            return self.globals[key]
+        annotation = namespace.get("__annotations__", {}).get(name)
+        if annotation is None:
+            return None
+        try:
+            if isinstance(annotation, str):
+                annotation = eval(annotation, dict(namespace))
+            kind, inner = split_global(annotation)
+            if kind is None:
+                return None
+            type = resolve(inner)
+        except AnnotationError as error:
+            self.sink.emit(catalog.GlobalType(name, str(error)).at(self.binding_span(name)))
+            return None
+        except (NameError, SyntaxError, TypeError, AttributeError):
+            return None
+        variable = self._declare_global(namespace, name, kind, type)
+        self.globals[key] = variable
+        return variable
+
+    def _declare_global(self, namespace: Mapping[str, Any], name: str, kind: str, type: Type) -> GlobalVar:
+        value = namespace.get(name, 0)
+        span = self.binding_span(name)
+        initial = self._initial(name, type, value, span)
+        empty = initial in (None, 0) or (isinstance(initial, bytes) and not any(initial))
+        section = ".rodata" if kind == "const" else ".bss" if empty else ".data"
+        if any(v.name == name for v in self.globals.values()):
+            self.sink.emit(catalog.DuplicateName(name).at(span))
+        return GlobalVar(name, type, section, initial, span)
+
+    def _initial(self, name: str, type: Type, value: Any, span: Span) -> Initial:
+        from pybpfc.lang.codec import CodecError, codec_for
+
+        if is_integer(type) and isinstance(value, int):
+            from pybpfc.frontend.check.numbers import fits
+
+            if fits(int(value), type):
+                return int(value)
+            self.sink.emit(catalog.GlobalType(name, f"{int(value)} is outside `{type}`").at(span))
+            return 0
+        if isinstance(type, Array | Struct) and not value and not isinstance(value, type.cls if isinstance(type, Struct) and type.cls else ()):
+            return None
+        try:
+            return codec_for(type).encode(value)
+        except CodecError as error:
+            self.sink.emit(catalog.GlobalType(name, str(error)).at(span))
+            return None
+
+    # ------------------------------------------------------------------------ functions
+
+    def capture(self, function: Any, where: Span | None = None) -> Captured | None:
+        """The source of a program or function; None after a diagnostic."""
+        wrapped = function.__wrapped__
+        key = id(wrapped)
+        if key not in self._captured:
+            try:
+                self._captured[key] = self.files.capture(wrapped)
+            except SourceNotFound:
+                self._captured[key] = None
+                self.sink.emit(catalog.NoSource(function.name).at(where or self.no_span()))
+        return self._captured[key]
+
+    def signature(self, function: Any) -> s.Signature | None:
+        """A function's parameters and result; None after a diagnostic."""
+        key = id(function)
+        if key not in self._signatures:
+            captured = self.capture(function)
+            self._signatures[key] = function_signature(self, captured) if captured is not None else None
+        return self._signatures[key]
+
+    def request(self, function: Any, span: Span, caller: str) -> FunctionKey:
+        """Note that `caller` calls a function, and have it checked."""
+        known = self.requests.get(id(function))
+        if known is None:
+            signature = self.signature(function)
+            assert signature is not None
+            name = self._unique(function.name)
+            known = Request(FunctionKey(function, name, signature.result), span, caller)
+            self.requests[id(function)] = known
+        self.calls.setdefault(caller, set()).add(known.key.name)
+        return known.key
+
+    def _unique(self, name: str) -> str:
+        taken = {r.key.name for r in self.requests.values()} | {
+            p.name for p in self.namespace.values() if isinstance(p, Program)
+        }
+        candidate, number = name, 1
+        while candidate in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        return candidate
+
+    def method(self, cls: type, name: str) -> s.FunctionSymbol | None:
+        """A struct's method as a function of the language."""
+        value = cls.__dict__.get(name)
+        if isinstance(value, Function):
+            return s.FunctionSymbol(value)
+        if isinstance(value, FunctionType) and not name.startswith("_"):
+            known = _METHODS.get(value)
+            if known is None:
+                known = _METHODS[value] = Function(value)
+            return s.FunctionSymbol(known)
+        return None
+
+
+_METHODS: dict[FunctionType, Function] = {}
