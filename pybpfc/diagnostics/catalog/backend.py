@@ -6,7 +6,10 @@ from pybpfc.diagnostics.catalog.base import ErrorClass
 
 
 class CodegenError(ErrorClass):
-    """The code generator refused the program."""
+    """The code generator refused the program.
+
+    The program passed all checks, but the code generator did not accept what became of it.
+    """
 
     code = "E0601"
     title = "the code generator refused this: {reason}"
@@ -16,7 +19,10 @@ class CodegenError(ErrorClass):
 
 
 class CodegenDied(ErrorClass):
-    """The code generator's process ended without an answer."""
+    """The code generator's process ended without an answer.
+
+    The code generator runs in a process of its own, so that its end is not the end of yours.
+    """
 
     code = "E0602"
     title = "the code generator ended: {reason}"
@@ -26,7 +32,11 @@ class CodegenDied(ErrorClass):
 
 
 class InstructionMissing(ErrorClass):
-    """The target's instruction set lacks what the program needs."""
+    """The target's instruction set lacks what the program needs.
+
+    BPF's instruction set has grown: v2 added compares, v3 32-bit jumps and atomics with a result, v4 signed division
+    and long jumps.
+    """
 
     code = "E0603"
     title = "{what} needs BPF ISA {needed}; the target is {target}"
@@ -38,7 +48,10 @@ class InstructionMissing(ErrorClass):
 
 
 class UnknownTarget(ErrorClass):
-    """A target that does not exist."""
+    """A target that does not exist.
+
+    The compiler knows the instruction sets v1 to v4 in both byte orders.
+    """
 
     code = "E0604"
     title = "`{name}` is not a target"

@@ -102,6 +102,18 @@ class ErrorClass:
         """What `pybpfc explain` prints: the reason in words, a bad and a good example."""
         return inspect.cleandoc(cls.__doc__ or cls.title)
 
+    @classmethod
+    def examples(cls) -> tuple[str, str] | None:
+        """The bad and the good example of the explanation; None when the mistake cannot be shown in a program.
+
+        They are modules without the imports, which are those of `PRELUDE`.
+        """
+        _, bad_mark, rest = cls.explanation().partition("\nBad:\n")
+        bad, good_mark, good = rest.partition("\nGood:\n")
+        if not bad_mark or not good_mark:
+            return None
+        return inspect.cleandoc("\n" + bad) + "\n", inspect.cleandoc("\n" + good) + "\n"
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
@@ -112,6 +124,18 @@ class ErrorClass:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.field_names)
         return f"{type(self).__name__}({fields})"
 
+
+PRELUDE = """\
+import enum
+from typing import Annotated
+
+import pybpfc as bpf
+from pybpfc import be16, be32, be64, i8, i16, i32, i64, u8, u16, u32, u64
+from pybpfc.helpers import *
+from pybpfc.uapi import *
+
+"""
+"""What the examples take as imported."""
 
 REGISTRY: dict[str, type[ErrorClass]] = {}
 

@@ -6,7 +6,28 @@ from pybpfc.diagnostics.catalog.base import ErrorClass
 
 
 class LoopBound(ErrorClass):
-    """The verifier cannot see that a loop ends."""
+    """The verifier cannot see that a loop ends.
+
+    The verifier follows a loop round by round until it ends, and refuses one whose end it cannot see.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            for i in range(n):
+                print(f"{i}")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            for i in range(min(n, 64)):
+                print(f"{i}")
+            return XDP_PASS
+    """
 
     code = "E0501"
     title = "this loop has no bound that the verifier can see"
@@ -18,7 +39,10 @@ class LoopBound(ErrorClass):
 
 
 class StackTooLarge(ErrorClass):
-    """A function needs more stack than BPF has."""
+    """A function needs more stack than BPF has.
+
+    Each BPF function has at most 512 bytes of stack for its variables.
+    """
 
     code = "E0502"
     title = "`{function}` needs {used} bytes of stack; BPF has 512"
@@ -29,7 +53,10 @@ class StackTooLarge(ErrorClass):
 
 
 class CallDepth(ErrorClass):
-    """Calls are nested too deeply."""
+    """Calls are nested too deeply.
+
+    The kernel accepts 8 functions that call each other in a row.
+    """
 
     code = "E0503"
     title = "calls are {depth} deep; BPF allows 8"
@@ -40,7 +67,10 @@ class CallDepth(ErrorClass):
 
 
 class CombinedStack(ErrorClass):
-    """A chain of calls needs more stack than BPF has."""
+    """A chain of calls needs more stack than BPF has.
+
+    All functions of a chain of calls share 512 bytes of stack.
+    """
 
     code = "E0504"
     title = "the calls {chain} need {used} bytes of stack together; BPF has 512"
@@ -51,7 +81,10 @@ class CombinedStack(ErrorClass):
 
 
 class TooManyArguments(ErrorClass):
-    """A call passes more than five values in registers."""
+    """A call passes more than five values in registers.
+
+    Arguments are passed in the registers r1 to r5.
+    """
 
     code = "E0505"
     title = "`{function}` gets {count} arguments; BPF passes at most 5"
@@ -62,7 +95,10 @@ class TooManyArguments(ErrorClass):
 
 
 class TooManyInstructions(ErrorClass):
-    """A program is larger than the kernel accepts."""
+    """A program is larger than the kernel accepts.
+
+    The kernel limits a program's size.
+    """
 
     code = "E0506"
     title = "`{program}` has {count} instructions; the kernel accepts {limit}"
@@ -74,7 +110,34 @@ class TooManyInstructions(ErrorClass):
 
 
 class VariableTooLarge(ErrorClass):
-    """One local variable is larger than the stack."""
+    """One local variable is larger than the stack.
+
+    Variables live on the stack, which has 512 bytes.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            names: Annotated[bytes, 4096]
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Scratch:
+            names: Annotated[bytes, 4096]
+
+
+        scratch = bpf.PerCpuArray[Scratch](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            names = scratch.lookup(0)
+            if names is None:
+                return XDP_PASS
+            return XDP_PASS
+    """
 
     code = "E0507"
     title = "`{name}` takes {size} bytes; the stack has 512"
@@ -85,7 +148,26 @@ class VariableTooLarge(ErrorClass):
 
 
 class LoopTooLong(ErrorClass):
-    """A constant loop runs more often than the verifier follows."""
+    """A constant loop runs more often than the verifier follows.
+
+    The verifier follows every round of a loop and gives up after a million instructions.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in range(100_000_000):
+                print(f"{i}")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in range(64):
+                print(f"{i}")
+            return XDP_PASS
+    """
 
     code = "E0508"
     title = "{count} rounds are more than the verifier follows"
@@ -95,7 +177,10 @@ class LoopTooLong(ErrorClass):
 
 
 class ContinueOutsideLoop(ErrorClass):
-    """`break` or `continue` outside a loop."""
+    """`break` or `continue` outside a loop.
+
+    Python refuses this too.
+    """
 
     code = "E0509"
     title = "`{word}` outside a loop"

@@ -6,7 +6,29 @@ from pybpfc.diagnostics.catalog.base import ErrorClass
 
 
 class MapReadBySubscript(ErrorClass):
-    """A map entry is read with a subscript."""
+    """A map entry is read with a subscript.
+
+    In Python `m[k]` raises `KeyError` when the key is absent. Nothing raises in the kernel, so the program says what
+    happens then.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = counts[1]
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = counts.get(1, 0)
+            return XDP_PASS
+    """
 
     code = "E0401"
     title = "`{map}[…]` cannot be read: the key may be absent"
@@ -16,7 +38,40 @@ class MapReadBySubscript(ErrorClass):
 
 
 class MapTypeMismatch(ErrorClass):
-    """A key or value is not of the map's type."""
+    """A key or value is not of the map's type.
+
+    Keys and values have the types of the map's declaration.
+
+    Bad:
+
+        @bpf.struct
+        class Key:
+            a: u32
+
+
+        seen = bpf.HashMap[Key, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            seen[1] = 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Key:
+            a: u32
+
+
+        seen = bpf.HashMap[Key, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            seen[Key(a=1)] = 1
+            return XDP_PASS
+    """
 
     code = "E0402"
     title = "{what} is {expected}, not {found}"
@@ -27,7 +82,42 @@ class MapTypeMismatch(ErrorClass):
 
 
 class AggregateGet(ErrorClass):
-    """`get` is used on a map of structs or arrays."""
+    """`get` is used on a map of structs or arrays.
+
+    `get` copies a value into a register. A struct stays in the map and is read through a reference.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        pairs = bpf.HashMap[u32, Pair](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = pairs.get(1, Pair(a=0))
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        pairs = bpf.HashMap[u32, Pair](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = pairs.lookup(1)
+            if pair is not None:
+                x = pair.a
+            return XDP_PASS
+    """
 
     code = "E0403"
     title = "`{map}.get` copies scalar values only"
@@ -37,7 +127,28 @@ class AggregateGet(ErrorClass):
 
 
 class NoMapOperation(ErrorClass):
-    """The map's type does not have this operation in a program."""
+    """The map's type does not have this operation in a program.
+
+    Each map type has the operations that the kernel gives it in a program.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            counts.push(1)
+            return XDP_PASS
+
+    Good:
+
+        queue = bpf.Queue[u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            queue.push(1)
+            return XDP_PASS
+    """
 
     code = "E0404"
     title = "`{map}` is {type}, which has no `{operation}` in a program"
@@ -48,7 +159,10 @@ class NoMapOperation(ErrorClass):
 
 
 class UnnamedMap(ErrorClass):
-    """A map is not bound to a module-level name."""
+    """A map is not bound to a module-level name.
+
+    A map's name in the kernel is the name of the variable that holds it.
+    """
 
     code = "E0405"
     title = "this map has no name"
@@ -57,7 +171,10 @@ class UnnamedMap(ErrorClass):
 
 
 class MapDeclaration(ErrorClass):
-    """A map is declared with arguments that its type does not allow."""
+    """A map is declared with arguments that its type does not allow.
+
+    Each map type has rules for its key, its value, its size and its flags.
+    """
 
     code = "E0406"
     title = "`{map}`: {reason}"
@@ -67,7 +184,28 @@ class MapDeclaration(ErrorClass):
 
 
 class MapOutOfPlace(ErrorClass):
-    """A map is used as a value."""
+    """A map is used as a value.
+
+    A map is not a value: it is used by its methods and given to helpers.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            m = counts
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            counts[1] = 2
+            return XDP_PASS
+    """
 
     code = "E0407"
     title = "the map `{map}` is not a value"
@@ -77,7 +215,54 @@ class MapOutOfPlace(ErrorClass):
 
 
 class ReservationLeak(ErrorClass):
-    """A path leaves the function with a reservation still open."""
+    """A path leaves the function with a reservation still open.
+
+    A reserved record blocks the ring buffer until it is submitted or discarded; the verifier refuses a program that
+    may forget one.
+
+    Bad:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            if event.pid == 0:
+                return XDP_DROP
+            events.submit(event)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            if event.pid == 0:
+                events.discard(event)
+                return XDP_DROP
+            events.submit(event)
+            return XDP_PASS
+    """
 
     code = "E0410"
     title = "`{name}` is neither submitted nor discarded on this path"
@@ -87,7 +272,50 @@ class ReservationLeak(ErrorClass):
 
 
 class UseAfterRelease(ErrorClass):
-    """A reservation is used after it was submitted or discarded."""
+    """A reservation is used after it was submitted or discarded.
+
+    After `submit` the record belongs to user space, which may be reading it already.
+
+    Bad:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            events.submit(event)
+            event.pid = 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            event.pid = 1
+            events.submit(event)
+            return XDP_PASS
+    """
 
     code = "E0411"
     title = "`{name}` {certainty} already submitted or discarded"
@@ -98,7 +326,53 @@ class UseAfterRelease(ErrorClass):
 
 
 class ReservationOverwritten(ErrorClass):
-    """A variable that holds an open reservation is assigned again."""
+    """A variable that holds an open reservation is assigned again.
+
+    The variable is the only way to the reserved record, which must still be submitted or discarded.
+
+    Bad:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            event = events.reserve()
+            if event is not None:
+                events.submit(event)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            events.submit(event)
+            event = events.reserve()
+            if event is not None:
+                events.submit(event)
+            return XDP_PASS
+    """
 
     code = "E0412"
     title = "`{name}` still holds a reservation"
@@ -108,7 +382,44 @@ class ReservationOverwritten(ErrorClass):
 
 
 class NotAReservation(ErrorClass):
-    """`submit` or `discard` gets something that was not reserved."""
+    """`submit` or `discard` gets something that was not reserved.
+
+    `submit` and `discard` end what `reserve` began; other data is sent with `output`.
+
+    Bad:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = Event(pid=1)
+            events.submit(event)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = Event(pid=1)
+            events.output(event)
+            return XDP_PASS
+    """
 
     code = "E0413"
     title = "`{method}` takes a variable that holds a reservation, not {found}"
@@ -119,7 +430,37 @@ class NotAReservation(ErrorClass):
 
 
 class UntypedRecord(ErrorClass):
-    """A record is reserved in a ring buffer that was declared without a type."""
+    """A record is reserved in a ring buffer that was declared without a type.
+
+    `reserve` needs the size of the record, which is that of the ring buffer's type.
+
+    Bad:
+
+        events = bpf.RingBuf(size=4096)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is not None:
+                events.submit(event)
+            return XDP_PASS
+    """
 
     code = "E0414"
     title = "`{map}` has no record type to reserve"
@@ -129,7 +470,24 @@ class UntypedRecord(ErrorClass):
 
 
 class HelperNotAvailable(ErrorClass):
-    """The program's type may not call this helper."""
+    """The program's type may not call this helper.
+
+    The kernel offers each helper to the program types where it makes sense.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_current_ancestor_cgroup_id(0)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32()
+            return XDP_PASS
+    """
 
     code = "E0420"
     title = "`{helper}` is not available to `{section}` programs"
@@ -140,7 +498,10 @@ class HelperNotAvailable(ErrorClass):
 
 
 class HelperTooNew(ErrorClass):
-    """The target kernel does not have this helper yet."""
+    """The target kernel does not have this helper yet.
+
+    An older kernel refuses a program that calls a helper it does not know.
+    """
 
     code = "E0421"
     title = "`{helper}` exists from Linux {since}; the target is {target}"
@@ -152,7 +513,32 @@ class HelperTooNew(ErrorClass):
 
 
 class HelperNeedsGpl(ErrorClass):
-    """A helper is for GPL-compatible programs only."""
+    """A helper is for GPL-compatible programs only.
+
+    The kernel offers some helpers only to programs under a licence that is compatible with the GPL.
+
+    Bad:
+
+        LICENSE = "Proprietary"
+
+
+        @bpf.tracepoint("syscalls/sys_enter_openat")
+        def prog(ctx: bpf.TracepointContext) -> int:
+            name: Annotated[str, 64]
+            bpf_probe_read_user_str(name, ctx.filename)
+            return 0
+
+    Good:
+
+        LICENSE = "Dual MIT/GPL"
+
+
+        @bpf.tracepoint("syscalls/sys_enter_openat")
+        def prog(ctx: bpf.TracepointContext) -> int:
+            name: Annotated[str, 64]
+            bpf_probe_read_user_str(name, ctx.filename)
+            return 0
+    """
 
     code = "E0422"
     title = '`{helper}` needs a GPL-compatible licence; this object\'s is "{license}"'
@@ -163,7 +549,10 @@ class HelperNeedsGpl(ErrorClass):
 
 
 class HelperNeedsSleep(ErrorClass):
-    """A helper may sleep, and the program may not."""
+    """A helper may sleep, and the program may not.
+
+    Most hooks run where the kernel must not wait.
+    """
 
     code = "E0423"
     title = "`{helper}` may sleep, which this program must not"
@@ -173,7 +562,26 @@ class HelperNeedsSleep(ErrorClass):
 
 
 class HelperArgument(ErrorClass):
-    """An argument is not what the helper needs."""
+    """An argument is not what the helper needs.
+
+    The kernel states for each argument of a helper what it must be: a map, a key, memory of known size, a number.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            bpf_redirect_map(3, 0, 0)
+            return XDP_PASS
+
+    Good:
+
+        devices = bpf.DevMap(max_entries=8)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_redirect_map(devices, 0, 0)
+            return XDP_PASS
+    """
 
     code = "E0424"
     title = "`{parameter}` must be {expected}, not {found}"
@@ -184,7 +592,28 @@ class HelperArgument(ErrorClass):
 
 
 class UnboundedSize(ErrorClass):
-    """The size given to a helper may be larger than the memory it belongs to."""
+    """The size given to a helper may be larger than the memory it belongs to.
+
+    A helper that gets memory and its size must not be able to go past the memory's end.
+
+    Bad:
+
+        @bpf.tracepoint("syscalls/sys_enter_openat")
+        def prog(ctx: bpf.TracepointContext) -> int:
+            name: Annotated[str, 64]
+            n = bpf_get_prandom_u32()
+            bpf_probe_read_user_str(name, ctx.filename, size=n)
+            return 0
+
+    Good:
+
+        @bpf.tracepoint("syscalls/sys_enter_openat")
+        def prog(ctx: bpf.TracepointContext) -> int:
+            name: Annotated[str, 64]
+            n = bpf_get_prandom_u32()
+            bpf_probe_read_user_str(name, ctx.filename, size=min(n, 64))
+            return 0
+    """
 
     code = "E0425"
     title = "`{parameter}` may be larger than the memory, which has {available} bytes"
@@ -195,7 +624,10 @@ class UnboundedSize(ErrorClass):
 
 
 class FeatureTooNew(ErrorClass):
-    """The target kernel does not have what the program uses."""
+    """The target kernel does not have what the program uses.
+
+    An older kernel refuses what it does not know.
+    """
 
     code = "E0426"
     title = "{feature} exists from Linux {since}; the target is {target}"
@@ -206,7 +638,10 @@ class FeatureTooNew(ErrorClass):
 
 
 class UnknownSection(ErrorClass):
-    """A hook is not one that loaders know."""
+    """A hook is not one that loaders know.
+
+    Loaders know a hook by its section's name.
+    """
 
     code = "E0430"
     title = "`{section}` is not a hook"
@@ -215,7 +650,22 @@ class UnknownSection(ErrorClass):
 
 
 class UnknownTracepoint(ErrorClass):
-    """A tracepoint does not exist."""
+    """A tracepoint does not exist.
+
+    The tracepoint is neither in the tables that ship with pybpfc nor in the running kernel.
+
+    Bad:
+
+        @bpf.tracepoint("syscalls/sys_enter_opnat")
+        def prog(ctx: bpf.TracepointContext) -> int:
+            return 0
+
+    Good:
+
+        @bpf.tracepoint("syscalls/sys_enter_openat")
+        def prog(ctx: bpf.TracepointContext) -> int:
+            return 0
+    """
 
     code = "E0431"
     title = "the tracepoint `{name}` is not known"
@@ -225,7 +675,24 @@ class UnknownTracepoint(ErrorClass):
 
 
 class UnknownContextField(ErrorClass):
-    """A context has no such field."""
+    """A context has no such field.
+
+    The context has the fields that the kernel gives it for this hook, under the kernel's names.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = ctx.ingress_index
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = ctx.ingress_ifindex
+            return XDP_PASS
+    """
 
     code = "E0432"
     title = "`{context}` has no field `{name}`"
@@ -235,7 +702,24 @@ class UnknownContextField(ErrorClass):
 
 
 class ContextReadOnly(ErrorClass):
-    """A context field is written that the program may only read."""
+    """A context field is written that the program may only read.
+
+    The kernel lets a program write only some fields of its context.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            ctx.ingress_ifindex = 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = ctx.ingress_ifindex
+            return XDP_PASS
+    """
 
     code = "E0433"
     title = "`{name}` of `{context}` is read-only here"
@@ -245,7 +729,22 @@ class ContextReadOnly(ErrorClass):
 
 
 class ProgramSignature(ErrorClass):
-    """A program's parameters or result are not those of its hook."""
+    """A program's parameters or result are not those of its hook.
+
+    The hook decides a program's parameters and what its result means.
+
+    Bad:
+
+        @bpf.xdp
+        def prog() -> int:
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
 
     code = "E0434"
     title = "`{name}`: {reason}"
@@ -255,7 +754,10 @@ class ProgramSignature(ErrorClass):
 
 
 class ReturnRange(ErrorClass):
-    """A program returns a value that its hook does not allow."""
+    """A program returns a value that its hook does not allow.
+
+    The kernel refuses a program whose result its hook does not know.
+    """
 
     code = "E0435"
     title = "{hook} programs return {range}, not {value}"
@@ -266,7 +768,25 @@ class ReturnRange(ErrorClass):
 
 
 class ContextIndex(ErrorClass):
-    """A context array is indexed by a variable."""
+    """A context array is indexed by a variable.
+
+    The verifier rewrites accesses to the context at fixed offsets only.
+
+    Bad:
+
+        @bpf.raw_tracepoint("sys_enter")
+        def prog(ctx: bpf.RawTracepointContext) -> int:
+            n = bpf_get_prandom_u32() % 2
+            x = ctx.args[n]
+            return 0
+
+    Good:
+
+        @bpf.raw_tracepoint("sys_enter")
+        def prog(ctx: bpf.RawTracepointContext) -> int:
+            x = ctx.args[1]
+            return 0
+    """
 
     code = "E0436"
     title = "`{name}` of the context is indexed by constants only"
@@ -276,7 +796,10 @@ class ContextIndex(ErrorClass):
 
 
 class HookTarget(ErrorClass):
-    """A hook's decorator does not say where to attach in the form it needs."""
+    """A hook's decorator does not say where to attach in the form it needs.
+
+    The decorator names where the program attaches, in the form the kernel uses.
+    """
 
     code = "E0437"
     title = "`{hook}` needs {expected}, got {found}"
@@ -287,7 +810,32 @@ class HookTarget(ErrorClass):
 
 
 class ProgramCalled(ErrorClass):
-    """A program is called like a function."""
+    """A program is called like a function.
+
+    A program is called by the kernel, with its hook's context. What several programs share is a function.
+
+    Bad:
+
+        @bpf.xdp
+        def other(ctx: bpf.XdpContext) -> int:
+            return XDP_DROP
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return other(ctx)
+
+    Good:
+
+        @bpf.func
+        def verdict() -> i32:
+            return XDP_DROP
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return verdict()
+    """
 
     code = "E0438"
     title = "`{name}` is a program, which only the kernel calls"
@@ -297,7 +845,10 @@ class ProgramCalled(ErrorClass):
 
 
 class LockRule(ErrorClass):
-    """A lock is used in a way the kernel forbids."""
+    """A lock is used in a way the kernel forbids.
+
+    While a spin lock is held a program must not call anything that could wait or take another lock.
+    """
 
     code = "E0439"
     title = "{what} is not allowed while a spin lock is held"
@@ -307,7 +858,28 @@ class LockRule(ErrorClass):
 
 
 class AtomicWidth(ErrorClass):
-    """An atomic operation on something that has none."""
+    """An atomic operation on something that has none.
+
+    The machine has atomic operations on 32- and 64-bit integers.
+
+    Bad:
+
+        small = bpf.HashMap[u32, u16](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            small[1] += 1
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            counts[1] += 1
+            return XDP_PASS
+    """
 
     code = "E0440"
     title = "atomic operations work on 32- and 64-bit integers, not on `{type}`"
@@ -317,7 +889,26 @@ class AtomicWidth(ErrorClass):
 
 
 class InvalidLicense(ErrorClass):
-    """`LICENSE` is not a text."""
+    """`LICENSE` is not a text.
+
+    The kernel reads the licence from the object, and offers some helpers only under the GPL.
+
+    Bad:
+
+        LICENSE = 2
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+
+    Good:
+
+        LICENSE = "GPL"
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
 
     code = "E0441"
     title = "`LICENSE` must be a string of at most 127 characters"
@@ -326,7 +917,20 @@ class InvalidLicense(ErrorClass):
 
 
 class NoPrograms(ErrorClass):
-    """A module without programs is compiled."""
+    """A module without programs is compiled.
+
+    An object is compiled from the programs of a module.
+
+    Bad:
+
+        x = 1
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
 
     code = "E0442"
     title = "`{module}` has no BPF program"
@@ -336,7 +940,10 @@ class NoPrograms(ErrorClass):
 
 
 class UnknownKernelSymbol(ErrorClass):
-    """A kernel function or type is not known."""
+    """A kernel function or type is not known.
+
+    The kernel's type information does not know the name.
+    """
 
     code = "E0443"
     title = "the kernel has no {kind} `{name}`"
@@ -346,7 +953,10 @@ class UnknownKernelSymbol(ErrorClass):
 
 
 class NotAProgramFunction(ErrorClass):
-    """A hook decorates something that is not a plain function."""
+    """A hook decorates something that is not a plain function.
+
+    A program is compiled from the source of a plain function.
+    """
 
     code = "E0444"
     title = "`{name}` is not a function that can become a program"

@@ -6,7 +6,25 @@ from pybpfc.diagnostics.catalog.base import ErrorClass
 
 
 class Unsupported(ErrorClass):
-    """The construct does not exist in the language."""
+    """The construct does not exist in the language.
+
+    Every statement and expression is either compiled or reported; nothing is ever skipped. This one has no meaning in
+    the kernel, or the language does not have it.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32() @ 2
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32() * 2
+            return XDP_PASS
+    """
 
     code = "E0101"
     title = "{what} is not supported in a BPF program"
@@ -15,7 +33,20 @@ class Unsupported(ErrorClass):
 
 
 class NoSource(ErrorClass):
-    """The text of a function is not available."""
+    r"""The text of a function is not available.
+
+    A program is compiled from its source text. Code made by `exec` has none.
+
+    Bad:
+
+        exec("@bpf.xdp\ndef prog(ctx: bpf.XdpContext) -> int:\n    return XDP_PASS\n")
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
 
     code = "E0102"
     title = "the source of `{name}` is not available"
@@ -24,7 +55,11 @@ class NoSource(ErrorClass):
 
 
 class SourceChanged(ErrorClass):
-    """The file of a function no longer holds it where it was imported from."""
+    """The file of a function no longer holds it where it was imported from.
+
+    The function was imported from one version of the file, and the file now holds another: compiling it would not be
+    what Python runs.
+    """
 
     code = "E0103"
     title = "`{name}` is no longer where it was when its module was imported"
@@ -34,7 +69,10 @@ class SourceChanged(ErrorClass):
 
 
 class SourceInvalid(ErrorClass):
-    """The file does not parse as Python."""
+    """The file does not parse as Python.
+
+    Python could not parse the file again, although the module was imported from it: it has changed since.
+    """
 
     code = "E0104"
     title = "invalid syntax: {reason}"
@@ -42,7 +80,39 @@ class SourceInvalid(ErrorClass):
 
 
 class UnknownDecorator(ErrorClass):
-    """A program or function carries a decorator that is not one of the language."""
+    """A program or function carries a decorator that is not one of the language.
+
+    A decorator runs in Python only. One that wraps or replaces the function would be ignored in the compiled program,
+    so it is refused.
+
+    Bad:
+
+        import functools
+
+
+        @functools.cache
+        @bpf.func
+        def half(x: u64) -> u64:
+            return x // 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = half(4)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def half(x: u64) -> u64:
+            return x // 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = half(4)
+            return XDP_PASS
+    """
 
     code = "E0105"
     title = "the decorator `{name}` has no meaning in a BPF program"
@@ -52,7 +122,10 @@ class UnknownDecorator(ErrorClass):
 
 
 class DecoratorArguments(ErrorClass):
-    """A decorator got arguments that it cannot use."""
+    """A decorator got arguments that it cannot use.
+
+    Each hook's decorator takes what the hook needs to attach, and the options of `bpf.func` are fixed.
+    """
 
     code = "E0106"
     title = "`{name}`: {reason}"
@@ -61,7 +134,32 @@ class DecoratorArguments(ErrorClass):
 
 
 class UnresolvedAnnotation(ErrorClass):
-    """An annotation could not be evaluated."""
+    """An annotation could not be evaluated.
+
+    Annotations are evaluated in the function's module, as Python would. The name or expression failed there.
+
+    Bad:
+
+        @bpf.func
+        def twice(x: "u46") -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(twice(2))
+
+    Good:
+
+        @bpf.func
+        def twice(x: u64) -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(twice(2))
+    """
 
     code = "E0107"
     title = "the annotation `{text}` cannot be resolved: {reason}"
@@ -72,7 +170,25 @@ class UnresolvedAnnotation(ErrorClass):
 
 
 class InvalidAnnotation(ErrorClass):
-    """An annotation is not a type of the language."""
+    """An annotation is not a type of the language.
+
+    A type of the language has a fixed size: integers, `bool`, enums, `@bpf.struct` classes, `bpf.Ptr[T]`, and
+    `Annotated[str, N]`, `Annotated[bytes, N]`, `Annotated[list[T], N]`.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: str = "a"
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 16] = "a"
+            return XDP_PASS
+    """
 
     code = "E0108"
     title = "`{text}` is not a type of a BPF program"
@@ -82,7 +198,32 @@ class InvalidAnnotation(ErrorClass):
 
 
 class MissingAnnotation(ErrorClass):
-    """A parameter has no type."""
+    """A parameter has no type.
+
+    The parameters of a `@bpf.func` function are typed: the type decides how they are passed.
+
+    Bad:
+
+        @bpf.func
+        def twice(x) -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(twice(2))
+
+    Good:
+
+        @bpf.func
+        def twice(x: u64) -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(twice(2))
+    """
 
     code = "E0109"
     title = "the parameter `{name}` needs a type"
@@ -92,7 +233,30 @@ class MissingAnnotation(ErrorClass):
 
 
 class NestedFunction(ErrorClass):
-    """A function is defined inside another."""
+    """A function is defined inside another.
+
+    A function of the language lives at module level; there are no closures made at run time.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            def twice(x: u64) -> u64:
+                return x * 2
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def twice(x: u64) -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(2)
+            return XDP_PASS
+    """
 
     code = "E0110"
     title = "a function cannot be defined inside another"
@@ -101,7 +265,29 @@ class NestedFunction(ErrorClass):
 
 
 class LambdaExpression(ErrorClass):
-    """A lambda is used."""
+    """A lambda is used.
+
+    BPF has no function objects: a function is called by its name or given to a helper that takes a callback.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            twice = lambda x: x * 2
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def twice(x: u64) -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(2)
+            return XDP_PASS
+    """
 
     code = "E0111"
     title = "`lambda` is not supported in a BPF program"
@@ -110,7 +296,26 @@ class LambdaExpression(ErrorClass):
 
 
 class Comprehension(ErrorClass):
-    """A comprehension or generator expression is used."""
+    """A comprehension or generator expression is used.
+
+    A comprehension makes a list whose length is known only when it has run; BPF has no memory for that.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            squares = [i * i for i in range(4)]
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            squares: Annotated[list[u64], 4]
+            for i in range(4):
+                squares[i] = u64(i * i)
+            return XDP_PASS
+    """
 
     code = "E0112"
     title = "comprehensions are not supported in a BPF program"
@@ -119,7 +324,32 @@ class Comprehension(ErrorClass):
 
 
 class TryStatement(ErrorClass):
-    """A try statement is used."""
+    """A try statement is used.
+
+    Nothing raises in a BPF program: a helper or map operation says by its result whether it worked.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            try:
+                del counts[1]
+            except KeyError:
+                pass
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            if 1 in counts:
+                del counts[1]
+            return XDP_PASS
+    """
 
     code = "E0113"
     title = "`try` is not supported in a BPF program"
@@ -128,7 +358,23 @@ class TryStatement(ErrorClass):
 
 
 class RaiseStatement(ErrorClass):
-    """A raise statement is used."""
+    """A raise statement is used.
+
+    There is no one to catch an exception in the kernel.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            raise ValueError
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_ABORTED
+    """
 
     code = "E0114"
     title = "`raise` is not supported in a BPF program"
@@ -137,7 +383,35 @@ class RaiseStatement(ErrorClass):
 
 
 class YieldExpression(ErrorClass):
-    """A generator is written."""
+    """A generator is written.
+
+    A program runs from its first line to its return each time its hook fires.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            yield 1
+
+    Good:
+
+        @bpf.struct
+        class Event:
+            pid: u32
+            size: u32
+
+
+        events = bpf.RingBuf[Event](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            events.submit(event)
+            return XDP_PASS
+    """
 
     code = "E0115"
     title = "`yield` is not supported in a BPF program"
@@ -146,7 +420,23 @@ class YieldExpression(ErrorClass):
 
 
 class AsyncCode(ErrorClass):
-    """Asynchronous code is written."""
+    """Asynchronous code is written.
+
+    A program cannot wait: the kernel runs it to its end.
+
+    Bad:
+
+        @bpf.xdp
+        async def prog(ctx: bpf.XdpContext) -> int:
+            await other()
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
 
     code = "E0116"
     title = "`async` and `await` are not supported in a BPF program"
@@ -155,7 +445,34 @@ class AsyncCode(ErrorClass):
 
 
 class StarParameter(ErrorClass):
-    """A function takes any number of arguments."""
+    """A function takes any number of arguments.
+
+    Arguments are passed in registers: their number and types are fixed when the function is compiled.
+
+    Bad:
+
+        @bpf.func
+        def first(*values: u64) -> u64:
+            return 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = first(1, 2)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def first(a: u64, b: u64) -> u64:
+            return a
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = first(1, 2)
+            return XDP_PASS
+    """
 
     code = "E0117"
     title = "`*{name}` parameters are not supported in a BPF program"
@@ -165,7 +482,27 @@ class StarParameter(ErrorClass):
 
 
 class StarExpression(ErrorClass):
-    """A starred expression is used."""
+    """A starred expression is used.
+
+    How many values `*` stands for would be known only at run time.
+
+    Bad:
+
+        PAIR = (1, 2)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = max(*PAIR)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = max(1, 2)
+            return XDP_PASS
+    """
 
     code = "E0118"
     title = "`*` unpacking is not supported in a BPF program"
@@ -174,7 +511,37 @@ class StarExpression(ErrorClass):
 
 
 class Recursion(ErrorClass):
-    """A function calls itself, directly or through others."""
+    """A function calls itself, directly or through others.
+
+    BPF calls need a bound that the verifier can see, and it does not accept a function that calls itself.
+
+    Bad:
+
+        @bpf.func
+        def count(n: u64) -> u64:
+            return 0 if n == 0 else count(n - 1) + 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = count(3)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def count(n: u64) -> u64:
+            total: u64 = 0
+            for i in range(min(n, 64)):
+                total += 1
+            return total
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = count(3)
+            return XDP_PASS
+    """
 
     code = "E0119"
     title = "`{name}` calls itself: {path}"
@@ -185,7 +552,40 @@ class Recursion(ErrorClass):
 
 
 class TooManyParameters(ErrorClass):
-    """A function has more than five parameters."""
+    """A function has more than five parameters.
+
+    Arguments are passed in the registers r1 to r5.
+
+    Bad:
+
+        @bpf.func
+        def add(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64:
+            return a + b + c + d + e + f
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = add(1, 2, 3, 4, 5, 6)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Parts:
+            a: u64
+            b: u64
+
+
+        @bpf.func
+        def add(parts: Parts) -> u64:
+            return parts.a + parts.b
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = add(Parts(a=1, b=2))
+            return XDP_PASS
+    """
 
     code = "E0120"
     title = "`{name}` has {count} parameters; a BPF function takes at most 5"
@@ -196,7 +596,24 @@ class TooManyParameters(ErrorClass):
 
 
 class FloatingPoint(ErrorClass):
-    """A floating point value is used."""
+    """A floating point value is used.
+
+    The kernel does not use floating point registers, and BPF has no instructions for them.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            limit = 1.5
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            limit_per_mille = 1500
+            return XDP_PASS
+    """
 
     code = "E0121"
     title = "floating point is not supported in a BPF program"
@@ -205,7 +622,24 @@ class FloatingPoint(ErrorClass):
 
 
 class TrueDivision(ErrorClass):
-    """`/` is used."""
+    """`/` is used.
+
+    In Python `/` gives a float. Integers divide with `//`, which rounds towards minus infinity here as in Python.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            half = bpf_get_prandom_u32() / 2
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            half = bpf_get_prandom_u32() // 2
+            return XDP_PASS
+    """
 
     code = "E0122"
     title = "`/` gives a float, which BPF does not have"
@@ -214,7 +648,25 @@ class TrueDivision(ErrorClass):
 
 
 class VariablePower(ErrorClass):
-    """`**` has an operand that is not constant."""
+    """`**` has an operand that is not constant.
+
+    `**` is computed at compile time: BPF has no such instruction, and a loop in its place would hide its cost.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32() ** 2
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = n * n
+            return XDP_PASS
+    """
 
     code = "E0123"
     title = "`**` works on constants only"
@@ -223,7 +675,10 @@ class VariablePower(ErrorClass):
 
 
 class TextOutOfPlace(ErrorClass):
-    """A string stands where only a number can."""
+    """A string stands where only a number can.
+
+    Text exists as constants and as `Annotated[str, N]` arrays; there is no string object in the kernel.
+    """
 
     code = "E0124"
     title = "text cannot be used here"
@@ -232,7 +687,26 @@ class TextOutOfPlace(ErrorClass):
 
 
 class ContainerLiteral(ErrorClass):
-    """A dict or set is written."""
+    """A dict or set is written.
+
+    A dict or a set grows as it is filled. In the kernel, maps do that.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            names = {1: 2}
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            counts[1] = 2
+            return XDP_PASS
+    """
 
     code = "E0125"
     title = "Python dicts and sets do not exist in a BPF program"
@@ -241,7 +715,27 @@ class ContainerLiteral(ErrorClass):
 
 
 class SequenceValue(ErrorClass):
-    """A list or tuple is used as a value."""
+    """A list or tuple is used as a value.
+
+    Tuples and lists are written where they are taken apart at once, as in `a, b = b, a` or `x in (1, 2)`. They are
+    not values that can be kept.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = [1, 2]
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair: Annotated[list[u64], 2]
+            pair[0] = 1
+            pair[1] = 2
+            return XDP_PASS
+    """
 
     code = "E0126"
     title = "a {kind} cannot be used as a value here"
@@ -251,7 +745,27 @@ class SequenceValue(ErrorClass):
 
 
 class SliceExpression(ErrorClass):
-    """A slice is used where none is supported."""
+    """A slice is used where none is supported.
+
+    The length of a copy must be known when the program is compiled.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[bytes, 16]
+            n = bpf_get_prandom_u32()
+            part = name[0:n]
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[bytes, 16]
+            first = name[0]
+            return XDP_PASS
+    """
 
     code = "E0127"
     title = "this slice is not supported"
@@ -260,7 +774,26 @@ class SliceExpression(ErrorClass):
 
 
 class IdentityComparison(ErrorClass):
-    """`is` is used for something else than None."""
+    """`is` is used for something else than None.
+
+    Values in registers have no identity. `is` tells only whether a pointer is None.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            if bpf_get_prandom_u32() is 3:
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            if bpf_get_prandom_u32() == 3:
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0128"
     title = "`is` compares with `None` only"
@@ -269,7 +802,24 @@ class IdentityComparison(ErrorClass):
 
 
 class ImportStatement(ErrorClass):
-    """An import stands inside a function."""
+    """An import stands inside a function.
+
+    Modules are imported by Python, before anything is compiled.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            import enum
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32()
+            return XDP_PASS
+    """
 
     code = "E0129"
     title = "`import` is not supported inside a BPF program"
@@ -278,7 +828,36 @@ class ImportStatement(ErrorClass):
 
 
 class NonlocalStatement(ErrorClass):
-    """A nonlocal statement is used."""
+    """A nonlocal statement is used.
+
+    A function made by another sees the values its closure has when it is compiled; they are constants.
+
+    Bad:
+
+        def make() -> None:
+            count = 0
+
+            @bpf.xdp
+            def prog(ctx: bpf.XdpContext) -> int:
+                nonlocal count
+                count = 1
+                return XDP_PASS
+
+            globals()["prog"] = prog
+
+
+        make()
+
+    Good:
+
+        count: bpf.Global[u64] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global count
+            count = 1
+            return XDP_PASS
+    """
 
     code = "E0130"
     title = "`nonlocal` is not supported in a BPF program"
@@ -287,7 +866,30 @@ class NonlocalStatement(ErrorClass):
 
 
 class NestedClass(ErrorClass):
-    """A class is defined inside a function."""
+    """A class is defined inside a function.
+
+    A class is laid out when its module is imported.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            class Pair:
+                a: u32
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(a=1)
+            return XDP_PASS
+    """
 
     code = "E0131"
     title = "a class cannot be defined inside a BPF program"
@@ -296,7 +898,10 @@ class NestedClass(ErrorClass):
 
 
 class NotAContextManager(ErrorClass):
-    """`with` is used on something that has no begin and end in BPF."""
+    """`with` is used on something that has no begin and end in BPF.
+
+    `with` marks the begin and end of something the kernel keeps: a lock, an RCU section, a reservation.
+    """
 
     code = "E0132"
     title = "{what} cannot be used with `with`"
@@ -306,7 +911,28 @@ class NotAContextManager(ErrorClass):
 
 
 class MatchPattern(ErrorClass):
-    """A pattern that `match` does not support."""
+    """A pattern that `match` does not support.
+
+    `match` compares a number with constants. Classes, sequences and mappings do not exist in a program.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            match bpf_get_prandom_u32():
+                case [1, 2]:
+                    return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            match bpf_get_prandom_u32():
+                case 1 | 2:
+                    return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0133"
     title = "{kind} patterns are not supported"
@@ -316,7 +942,31 @@ class MatchPattern(ErrorClass):
 
 
 class PatternShadowsConstant(ErrorClass):
-    """A bare name in a pattern looks like a constant but would capture."""
+    """A bare name in a pattern looks like a constant but would capture.
+
+    In Python a bare name in a pattern matches everything and is bound to it. One that equals a constant of the module
+    was most likely meant as a comparison.
+
+    Bad:
+
+        LIMIT = 7
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            match bpf_get_prandom_u32():
+                case LIMIT:
+                    return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            match bpf_get_prandom_u32():
+                case 7:
+                    return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0134"
     title = "`case {name}` would match everything and rebind `{name}`"
@@ -326,7 +976,26 @@ class PatternShadowsConstant(ErrorClass):
 
 
 class FormattedString(ErrorClass):
-    """An f-string stands outside `print` and `bpf.snprintf`."""
+    """An f-string stands outside `print` and `bpf.snprintf`.
+
+    Formatting happens in the kernel only where it prints; events carry values, and user space formats them.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            text = f"{n}"
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            print(f"{n}")
+            return XDP_PASS
+    """
 
     code = "E0135"
     title = "an f-string can only be an argument of `print` or `bpf.snprintf`"
@@ -335,7 +1004,26 @@ class FormattedString(ErrorClass):
 
 
 class FormatSpec(ErrorClass):
-    """A format specification that the kernel cannot carry out."""
+    """A format specification that the kernel cannot carry out.
+
+    The kernel's formatting knows integers, characters, addresses and text, with a width and leading zeros.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            print(f"{n:.2f}")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            print(f"{n:08x}")
+            return XDP_PASS
+    """
 
     code = "E0136"
     title = "the format `{spec}` does not work for {type}"
@@ -346,7 +1034,25 @@ class FormatSpec(ErrorClass):
 
 
 class AssignmentTarget(ErrorClass):
-    """Something that cannot be assigned to."""
+    """Something that cannot be assigned to.
+
+    Values are assigned to variables, struct fields, array elements, globals and map entries.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            bpf_get_prandom_u32().real = 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            n = 1
+            return XDP_PASS
+    """
 
     code = "E0137"
     title = "cannot assign to {what}"
@@ -355,7 +1061,27 @@ class AssignmentTarget(ErrorClass):
 
 
 class DeleteTarget(ErrorClass):
-    """`del` of something that is not a map entry."""
+    """`del` of something that is not a map entry.
+
+    `del` removes the entry of a map. A variable ends with its function.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            del n
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            del counts[1]
+            return XDP_PASS
+    """
 
     code = "E0138"
     title = "`del` works on map entries only"
@@ -364,7 +1090,29 @@ class DeleteTarget(ErrorClass):
 
 
 class GlobalStatement(ErrorClass):
-    """`global` names something that is not a global of the program."""
+    """`global` names something that is not a global of the program.
+
+    `global` names variables of the object: module-level names annotated as `bpf.Global[T]` or with a type of the
+    language.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global total
+            total = 1
+            return XDP_PASS
+
+    Good:
+
+        total: bpf.Global[u64] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global total
+            total = 1
+            return XDP_PASS
+    """
 
     code = "E0139"
     title = "`{name}` is not a global variable of this module"
@@ -374,7 +1122,33 @@ class GlobalStatement(ErrorClass):
 
 
 class NotBpfFunction(ErrorClass):
-    """A plain Python function is called from a program."""
+    """A plain Python function is called from a program.
+
+    Only functions decorated with `@bpf.func`, helpers and the functions of `pybpfc.stdlib` run in the kernel.
+
+    Bad:
+
+        def twice(x: int) -> int:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(2)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def twice(x: u64) -> u64:
+            return x * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(2)
+            return XDP_PASS
+    """
 
     code = "E0140"
     title = "`{name}` is a Python function, which a BPF program cannot call"
@@ -384,7 +1158,29 @@ class NotBpfFunction(ErrorClass):
 
 
 class NotAValue(ErrorClass):
-    """A name stands for a Python object that has no value in a program."""
+    """A name stands for a Python object that has no value in a program.
+
+    Constants, globals, maps, functions and types of the module have a meaning in a program; other Python objects
+    exist in user space only.
+
+    Bad:
+
+        NAMES = {1: "one"}
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = NAMES
+            return XDP_PASS
+
+    Good:
+
+        LIMIT = 1
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = LIMIT
+            return XDP_PASS
+    """
 
     code = "E0141"
     title = "{what} has no value in a BPF program"
@@ -393,7 +1189,24 @@ class NotAValue(ErrorClass):
 
 
 class UnsupportedBuiltin(ErrorClass):
-    """A Python builtin that a program cannot call."""
+    """A Python builtin that a program cannot call.
+
+    Most of Python's builtins work on objects that the kernel does not have.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = hash(3)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = abs(-3)
+            return XDP_PASS
+    """
 
     code = "E0142"
     title = "the builtin `{name}` is not supported in a BPF program"
@@ -403,7 +1216,28 @@ class UnsupportedBuiltin(ErrorClass):
 
 
 class StaticAssertion(ErrorClass):
-    """An assertion on constants does not hold."""
+    """An assertion on constants does not hold.
+
+    An `assert` on constants is checked when the program is compiled.
+
+    Bad:
+
+        SLOTS = 100
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            assert SLOTS % 8 == 0
+            return XDP_PASS
+
+    Good:
+
+        SLOTS = 104
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            assert SLOTS % 8 == 0
+            return XDP_PASS
+    """
 
     code = "E0143"
     title = "assertion failed: {text}"
@@ -412,7 +1246,24 @@ class StaticAssertion(ErrorClass):
 
 
 class TypeExpected(ErrorClass):
-    """An argument must be a type."""
+    """An argument must be a type.
+
+    The call needs to know the size and fields of what it works on.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            size = bpf.sizeof(3)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            size = bpf.sizeof(u32)
+            return XDP_PASS
+    """
 
     code = "E0144"
     title = "`{name}` takes a type"
@@ -422,7 +1273,28 @@ class TypeExpected(ErrorClass):
 
 
 class NotIterable(ErrorClass):
-    """`for` runs over something that cannot be iterated."""
+    """`for` runs over something that cannot be iterated.
+
+    `for` runs over `range(…)`, the elements of an array, or the entries of a map.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            for x in n:
+                pass
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            for x in values:
+                pass
+            return XDP_PASS
+    """
 
     code = "E0145"
     title = "{what} cannot be iterated"
@@ -432,7 +1304,28 @@ class NotIterable(ErrorClass):
 
 
 class MapMethodAsValue(ErrorClass):
-    """A map's method is named but not called."""
+    """A map's method is named but not called.
+
+    A map's method works where it is called; it is not an object that can be kept.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            lookup = counts.lookup
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            count = counts.lookup(1)
+            return XDP_PASS
+    """
 
     code = "E0146"
     title = "`{map}.{name}` is not called"
@@ -443,7 +1336,10 @@ class MapMethodAsValue(ErrorClass):
 
 
 class TupleValue(ErrorClass):
-    """A tuple is stored."""
+    """A tuple is stored.
+
+    A tuple is taken apart where it is made.
+    """
 
     code = "E0147"
     title = "a tuple cannot be stored"
@@ -452,7 +1348,24 @@ class TupleValue(ErrorClass):
 
 
 class UnpackCount(ErrorClass):
-    """The two sides of an unpacking differ in length."""
+    """The two sides of an unpacking differ in length.
+
+    Each name on the left takes one value.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            a, b = 1, 2, 3
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            a, b = 1, 2
+            return XDP_PASS
+    """
 
     code = "E0148"
     title = "cannot unpack {found} into {expected}"
@@ -462,7 +1375,24 @@ class UnpackCount(ErrorClass):
 
 
 class ChainedTarget(ErrorClass):
-    """A statement binds names in a form that is not supported."""
+    """A statement binds names in a form that is not supported.
+
+    Only a tuple that is written out can be unpacked.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            a, b = bpf_get_prandom_u32()
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            a, b = 1, 2
+            return XDP_PASS
+    """
 
     code = "E0149"
     title = "{what} cannot be unpacked"

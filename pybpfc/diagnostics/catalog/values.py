@@ -6,7 +6,34 @@ from pybpfc.diagnostics.catalog.base import ErrorClass
 
 
 class TypeMismatch(ErrorClass):
-    """A value of one type stands where another is needed."""
+    """A value of one type stands where another is needed.
+
+    The language converts between integers where nothing is lost, and nothing else.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair: Pair = 3
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair: Pair = Pair(a=3)
+            return XDP_PASS
+    """
 
     code = "E0201"
     title = "expected {expected}, found {found}"
@@ -16,7 +43,24 @@ class TypeMismatch(ErrorClass):
 
 
 class LiteralDoesNotFit(ErrorClass):
-    """A constant is outside the range of its type."""
+    """A constant is outside the range of its type.
+
+    A constant takes the type of what it is used with, and must be one of that type's values.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            small: u8 = 256
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            small: u8 = 255
+            return XDP_PASS
+    """
 
     code = "E0202"
     title = "{value} does not fit `{type}`"
@@ -26,7 +70,27 @@ class LiteralDoesNotFit(ErrorClass):
 
 
 class LossyConversion(ErrorClass):
-    """A value is converted implicitly to a type that cannot hold all its values."""
+    """A value is converted implicitly to a type that cannot hold all its values.
+
+    Assignments, arguments and results convert only to types that hold every value. A cast says that losing bits or
+    changing the sign is meant.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n: u64 = bpf_ktime_get_ns()
+            small: u32 = n
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n: u64 = bpf_ktime_get_ns()
+            small = u32(n)
+            return XDP_PASS
+    """
 
     code = "E0203"
     title = "`{found}` does not fit `{expected}` without loss"
@@ -37,7 +101,28 @@ class LossyConversion(ErrorClass):
 
 
 class MixedSign(ErrorClass):
-    """No type holds all values of both operands."""
+    """No type holds all values of both operands.
+
+    The result would need values below zero and above the largest `i64`; no 64-bit type has both.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            now = bpf_ktime_get_ns()
+            offset: i64 = -5
+            x = now + offset
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            now = bpf_ktime_get_ns()
+            offset: i64 = -5
+            x = i64(now) + offset
+            return XDP_PASS
+    """
 
     code = "E0204"
     title = "`{operator}` on `{left}` and `{right}`: no type holds both"
@@ -49,7 +134,25 @@ class MixedSign(ErrorClass):
 
 
 class ShiftCount(ErrorClass):
-    """A constant shift count is outside the operand's width."""
+    """A constant shift count is outside the operand's width.
+
+    A shift by a constant is from 0 up to the width less 1. A variable count is masked to that range, as the machine
+    does.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32() << 32
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = u64(bpf_get_prandom_u32()) << 32
+            return XDP_PASS
+    """
 
     code = "E0205"
     title = "cannot shift a {bits}-bit value by {count}"
@@ -59,7 +162,25 @@ class ShiftCount(ErrorClass):
 
 
 class DivisionByZero(ErrorClass):
-    """A constant divisor is zero."""
+    """A constant divisor is zero.
+
+    Dividing by the constant 0 is surely not meant. (Dividing by a variable that is 0 gives 0, as the BPF machine
+    defines.)
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32() // 0
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32() // 2
+            return XDP_PASS
+    """
 
     code = "E0206"
     title = "division by zero"
@@ -67,7 +188,26 @@ class DivisionByZero(ErrorClass):
 
 
 class NegateUnsigned(ErrorClass):
-    """Unary minus is applied to an unsigned value."""
+    """Unary minus is applied to an unsigned value.
+
+    The result of `-x` on an unsigned `x` would be a large positive number.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = -n
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = -i64(n)
+            return XDP_PASS
+    """
 
     code = "E0207"
     title = "`-` on the unsigned type `{type}`"
@@ -77,7 +217,31 @@ class NegateUnsigned(ErrorClass):
 
 
 class WriteToConstant(ErrorClass):
-    """A module-level value without a lang type is written."""
+    """A module-level value without a lang type is written.
+
+    A module-level int without a type of the language is a constant: its value is part of the code. A variable that
+    lives in the object is declared with one.
+
+    Bad:
+
+        total = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global total
+            total = 1
+            return XDP_PASS
+
+    Good:
+
+        total: bpf.Global[u64] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global total
+            total = 1
+            return XDP_PASS
+    """
 
     code = "E0208"
     title = "`{name}` is a constant of the program"
@@ -87,7 +251,31 @@ class WriteToConstant(ErrorClass):
 
 
 class WriteToConst(ErrorClass):
-    """A `bpf.Const` is written by a program."""
+    """A `bpf.Const` is written by a program.
+
+    A `bpf.Const` can be set until the object is loaded; the kernel then freezes its memory, and the verifier relies
+    on the value.
+
+    Bad:
+
+        limit: bpf.Const[u32] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global limit
+            limit = 1
+            return XDP_PASS
+
+    Good:
+
+        limit: bpf.Global[u32] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global limit
+            limit = 1
+            return XDP_PASS
+    """
 
     code = "E0209"
     title = "`{name}` is read-only: it is a `bpf.Const`"
@@ -97,7 +285,38 @@ class WriteToConst(ErrorClass):
 
 
 class NotComparable(ErrorClass):
-    """Two values have no common type to be compared in."""
+    """Two values have no common type to be compared in.
+
+    The two sides have no type in common in which they could be equal.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(a=1)
+            if pair == 1:
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(a=1)
+            if pair.a == 1:
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0210"
     title = "{left} cannot be compared with {right}"
@@ -107,7 +326,28 @@ class NotComparable(ErrorClass):
 
 
 class NotACondition(ErrorClass):
-    """A value has no truth value."""
+    """A value has no truth value.
+
+    Integers (not zero), `bool` and values that may be None have a truth value.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 16] = "a"
+            if name:
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 16] = "a"
+            if name == "a":
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0211"
     title = "{what} is neither true nor false"
@@ -117,7 +357,22 @@ class NotACondition(ErrorClass):
 
 
 class UndefinedName(ErrorClass):
-    """A name is not defined."""
+    """A name is not defined.
+
+    The name is neither a variable of the function nor a name of its module or closure, nor a builtin.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PAS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
 
     code = "E0212"
     title = "`{name}` is not defined"
@@ -126,7 +381,29 @@ class UndefinedName(ErrorClass):
 
 
 class UnboundVariable(ErrorClass):
-    """A variable may be read before it is assigned."""
+    """A variable may be read before it is assigned.
+
+    A path leads here on which the variable was not assigned; in Python this would raise `UnboundLocalError`.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            if bpf_get_prandom_u32() == 1:
+                n = 1
+            x = n
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = 0
+            if bpf_get_prandom_u32() == 1:
+                n = 1
+            x = n
+            return XDP_PASS
+    """
 
     code = "E0213"
     title = "`{name}` may not have a value here"
@@ -136,7 +413,29 @@ class UnboundVariable(ErrorClass):
 
 
 class MissingGlobalStatement(ErrorClass):
-    """A function assigns to a module-level variable without saying `global`."""
+    """A function assigns to a module-level variable without saying `global`.
+
+    As in Python, assigning to a name makes it a local variable of the function unless `global` says otherwise.
+
+    Bad:
+
+        total: bpf.Global[u64] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            total += 1
+            return XDP_PASS
+
+    Good:
+
+        total: bpf.Global[u64] = 0
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global total
+            total += 1
+            return XDP_PASS
+    """
 
     code = "E0214"
     title = "`{name}` is written without `global {name}`"
@@ -146,7 +445,24 @@ class MissingGlobalStatement(ErrorClass):
 
 
 class ArgumentCount(ErrorClass):
-    """A call has too many or too few arguments."""
+    """A call has too many or too few arguments.
+
+    The call does not fit the function's parameters.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = abs(1, 2)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = abs(1)
+            return XDP_PASS
+    """
 
     code = "E0215"
     title = "`{name}` takes {expected}, got {found}"
@@ -157,7 +473,34 @@ class ArgumentCount(ErrorClass):
 
 
 class MissingArgument(ErrorClass):
-    """A call leaves out an argument that has no default."""
+    """A call leaves out an argument that has no default.
+
+    Parameters without a default must be given.
+
+    Bad:
+
+        @bpf.func
+        def add(a: u64, b: u64) -> u64:
+            return a + b
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = add(1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def add(a: u64, b: u64) -> u64:
+            return a + b
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = add(1, 2)
+            return XDP_PASS
+    """
 
     code = "E0216"
     title = "`{function}` needs the argument `{name}`"
@@ -167,7 +510,34 @@ class MissingArgument(ErrorClass):
 
 
 class UnknownKeyword(ErrorClass):
-    """A call has a keyword argument that the function does not take."""
+    """A call has a keyword argument that the function does not take.
+
+    Keyword arguments are bound to parameters by name when the program is compiled.
+
+    Bad:
+
+        @bpf.func
+        def twice(value: u64) -> u64:
+            return value * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(valeu=1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def twice(value: u64) -> u64:
+            return value * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(value=1)
+            return XDP_PASS
+    """
 
     code = "E0217"
     title = "`{function}` has no parameter `{name}`"
@@ -177,7 +547,34 @@ class UnknownKeyword(ErrorClass):
 
 
 class RepeatedArgument(ErrorClass):
-    """A call gives one argument twice."""
+    """A call gives one argument twice.
+
+    The argument is given by position and by name.
+
+    Bad:
+
+        @bpf.func
+        def twice(value: u64) -> u64:
+            return value * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(1, value=1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def twice(value: u64) -> u64:
+            return value * 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = twice(1)
+            return XDP_PASS
+    """
 
     code = "E0218"
     title = "`{function}` gets the argument `{name}` twice"
@@ -187,7 +584,28 @@ class RepeatedArgument(ErrorClass):
 
 
 class NotCallable(ErrorClass):
-    """Something is called that is not a function."""
+    """Something is called that is not a function.
+
+    Functions decorated with `@bpf.func`, helpers, types and a few builtins can be called.
+
+    Bad:
+
+        LIMIT = 7
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = LIMIT()
+            return XDP_PASS
+
+    Good:
+
+        LIMIT = 7
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = LIMIT
+            return XDP_PASS
+    """
 
     code = "E0219"
     title = "{what} cannot be called"
@@ -196,7 +614,25 @@ class NotCallable(ErrorClass):
 
 
 class MissingReturn(ErrorClass):
-    """A path through a function ends without a value."""
+    """A path through a function ends without a value.
+
+    A function with a result returns one on every path; a program's result decides what the kernel does next.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            if bpf_get_prandom_u32() == 1:
+                return XDP_DROP
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            if bpf_get_prandom_u32() == 1:
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0220"
     title = "`{name}` does not return a value on every path"
@@ -207,7 +643,34 @@ class MissingReturn(ErrorClass):
 
 
 class ReturnsNothing(ErrorClass):
-    """A `return` with a value in a function that returns none, or the reverse."""
+    """A `return` with a value in a function that returns none, or the reverse.
+
+    The function's annotation says what it returns; without one it returns nothing.
+
+    Bad:
+
+        @bpf.func
+        def note(x: u64) -> None:
+            return x
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            note(1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def note(x: u64) -> u64:
+            return x
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            note(1)
+            return XDP_PASS
+    """
 
     code = "E0221"
     title = "`{name}` returns {expected}, not {found}"
@@ -218,7 +681,34 @@ class ReturnsNothing(ErrorClass):
 
 
 class NoResult(ErrorClass):
-    """The result of a function that returns none is used."""
+    """The result of a function that returns none is used.
+
+    The function returns nothing, so there is nothing to keep.
+
+    Bad:
+
+        @bpf.func
+        def note(x: u64) -> None:
+            print(f"{x}")
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = note(1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def note(x: u64) -> None:
+            print(f"{x}")
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            note(1)
+            return XDP_PASS
+    """
 
     code = "E0222"
     title = "`{name}` returns nothing"
@@ -227,7 +717,25 @@ class NoResult(ErrorClass):
 
 
 class UnknownAttribute(ErrorClass):
-    """A value has no such attribute."""
+    """A value has no such attribute.
+
+    Structs have their fields, pointers to scalars `.value`, and the context the fields of its hook.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = n.value
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = bpf_get_prandom_u32()
+            return XDP_PASS
+    """
 
     code = "E0223"
     title = "{what} has no attribute `{name}`"
@@ -237,7 +745,34 @@ class UnknownAttribute(ErrorClass):
 
 
 class UnknownField(ErrorClass):
-    """A struct has no such field."""
+    """A struct has no such field.
+
+    The field is not declared in the struct.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            first: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(frist=1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            first: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(first=1)
+            return XDP_PASS
+    """
 
     code = "E0224"
     title = "`{struct}` has no field `{name}`"
@@ -247,7 +782,32 @@ class UnknownField(ErrorClass):
 
 
 class UnknownMember(ErrorClass):
-    """A module or class has no such name."""
+    """A module or class has no such name.
+
+    The module or class does not have this name.
+
+    Bad:
+
+        class Color(enum.IntEnum):
+            GREEN = 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = Color.GREN
+            return XDP_PASS
+
+    Good:
+
+        class Color(enum.IntEnum):
+            GREEN = 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = Color.GREEN
+            return XDP_PASS
+    """
 
     code = "E0225"
     title = "`{owner}` has no `{name}`"
@@ -257,7 +817,26 @@ class UnknownMember(ErrorClass):
 
 
 class NoSuchMethod(ErrorClass):
-    """A value has no such method."""
+    """A value has no such method.
+
+    Only maps, contexts, text and structs with methods of their own have methods.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = n.bit_length()
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = n & 1
+            return XDP_PASS
+    """
 
     code = "E0226"
     title = "{what} has no method `{name}`"
@@ -267,7 +846,36 @@ class NoSuchMethod(ErrorClass):
 
 
 class PositionalField(ErrorClass):
-    """A struct is made with positional arguments."""
+    """A struct is made with positional arguments.
+
+    Fields are given by name, so that adding one to the struct does not change what existing code means.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+            b: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(1, 2)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+            b: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            pair = Pair(a=1, b=2)
+            return XDP_PASS
+    """
 
     code = "E0227"
     title = "the fields of `{struct}` are given by name"
@@ -277,7 +885,26 @@ class PositionalField(ErrorClass):
 
 
 class IndexOutOfRange(ErrorClass):
-    """A constant index lies outside the array."""
+    """A constant index lies outside the array.
+
+    An array's length is fixed, and the index is constant: the access would be outside the array.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            values[4] = 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            values[3] = 1
+            return XDP_PASS
+    """
 
     code = "E0228"
     title = "index {index} is outside an array of {length}"
@@ -287,7 +914,28 @@ class IndexOutOfRange(ErrorClass):
 
 
 class UnboundedIndex(ErrorClass):
-    """A variable index is not known to lie within the array."""
+    """A variable index is not known to lie within the array.
+
+    The verifier must see that an index lies within the array, and a wrong one would change other memory.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            i = bpf_get_prandom_u32()
+            values[i] = 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            i = bpf_get_prandom_u32()
+            values[i % 4] = 1
+            return XDP_PASS
+    """
 
     code = "E0229"
     title = "the index may be outside the array of {length}"
@@ -297,7 +945,26 @@ class UnboundedIndex(ErrorClass):
 
 
 class NotIndexable(ErrorClass):
-    """Something without elements is indexed."""
+    """Something without elements is indexed.
+
+    Arrays have elements, and maps have entries; this has neither.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = n[0]
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = n & 1
+            return XDP_PASS
+    """
 
     code = "E0230"
     title = "{what} cannot be indexed"
@@ -306,7 +973,26 @@ class NotIndexable(ErrorClass):
 
 
 class NotAnIndex(ErrorClass):
-    """An index is not an integer."""
+    """An index is not an integer.
+
+    Array elements are counted from 0 by integers.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            x = values["a"]
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            values: Annotated[list[u32], 4]
+            x = values[0]
+            return XDP_PASS
+    """
 
     code = "E0231"
     title = "an index must be an integer, not {what}"
@@ -315,7 +1001,24 @@ class NotAnIndex(ErrorClass):
 
 
 class TextTooLong(ErrorClass):
-    """A constant text is longer than the array it goes to."""
+    """A constant text is longer than the array it goes to.
+
+    The array's size is fixed; a text that was cut silently would compare and print wrongly.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 4] = "eth0"
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 5] = "eth0"
+            return XDP_PASS
+    """
 
     code = "E0232"
     title = "{length} bytes do not fit {type}"
@@ -326,7 +1029,28 @@ class TextTooLong(ErrorClass):
 
 
 class TextOrder(ErrorClass):
-    """Text is compared with an order."""
+    """Text is compared with an order.
+
+    Comparing text for an order needs a loop over unknown bytes; equality and prefixes are what programs need.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 16] = "a"
+            if name < "b":
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 16] = "a"
+            if name == "b":
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0233"
     title = "text compares with `==` and `!=` only"
@@ -335,7 +1059,26 @@ class TextOrder(ErrorClass):
 
 
 class CannotInfer(ErrorClass):
-    """The type of a variable cannot be told."""
+    """The type of a variable cannot be told.
+
+    A variable takes the type of its first value; `None` alone has none.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            count = None
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            count = counts.lookup(1)
+            return XDP_PASS
+    """
 
     code = "E0234"
     title = "the type of `{name}` cannot be inferred"
@@ -345,7 +1088,36 @@ class CannotInfer(ErrorClass):
 
 
 class LocalType(ErrorClass):
-    """A variable is assigned a value of another type than it has."""
+    """A variable is assigned a value of another type than it has.
+
+    A variable has one type in the whole function: that of its annotation or of its first assignment.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = 1
+            x = Pair(a=1)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = 1
+            pair = Pair(a=1)
+            return XDP_PASS
+    """
 
     code = "E0235"
     title = "`{name}` is {type}, and cannot be assigned {found}"
@@ -357,7 +1129,26 @@ class LocalType(ErrorClass):
 
 
 class LocalRedeclared(ErrorClass):
-    """A variable is annotated a second time, with another type."""
+    """A variable is annotated a second time, with another type.
+
+    A variable has one type in the whole function.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n: u32 = 1
+            n: u64 = 2
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n: u32 = 1
+            m: u64 = 2
+            return XDP_PASS
+    """
 
     code = "E0236"
     title = "`{name}` is declared twice, as {first} and as {second}"
@@ -369,7 +1160,26 @@ class LocalRedeclared(ErrorClass):
 
 
 class NotANumber(ErrorClass):
-    """An operator or cast is applied to something that is not a number."""
+    """An operator or cast is applied to something that is not a number.
+
+    Operators and casts to integers work on integers, `bool` and enums.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[str, 16] = "a"
+            x = name + 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            name: Annotated[bytes, 16]
+            x = name[0] + 1
+            return XDP_PASS
+    """
 
     code = "E0237"
     title = "`{operator}` does not work on {what}"
@@ -379,7 +1189,31 @@ class NotANumber(ErrorClass):
 
 
 class BranchTypes(ErrorClass):
-    """The two values of a conditional or of `and`/`or` have different types."""
+    """The two values of a conditional or of `and`/`or` have different types.
+
+    The result is one value with one type, whichever side is taken.
+
+    Bad:
+
+        @bpf.struct
+        class Pair:
+            a: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = Pair(a=1) if n else 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            x = 2 if n else 1
+            return XDP_PASS
+    """
 
     code = "E0238"
     title = "the values {left} and {right} have no common type"
@@ -390,7 +1224,28 @@ class BranchTypes(ErrorClass):
 
 
 class NotAContainer(ErrorClass):
-    """`in` is used on something that holds no elements."""
+    """`in` is used on something that holds no elements.
+
+    `in` asks a map for a key, or compares with the values of a tuple that is written out.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            if 1 in n:
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            if n in (1, 2):
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0239"
     title = "`in` does not work on {what}"
@@ -400,7 +1255,32 @@ class NotAContainer(ErrorClass):
 
 
 class CompareWithNone(ErrorClass):
-    """None is compared with `==`."""
+    """None is compared with `==`.
+
+    Type checkers and this compiler narrow a value by `is None`; `==` compares what pointers lead to.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            count = counts.lookup(1)
+            if count == None:
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            count = counts.lookup(1)
+            if count is None:
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "E0240"
     title = "compare with `None` by `is`"
@@ -409,7 +1289,24 @@ class CompareWithNone(ErrorClass):
 
 
 class LiteralTooLarge(ErrorClass):
-    """A constant does not fit any integer type."""
+    """A constant does not fit any integer type.
+
+    Registers have 64 bits.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = 1 << 64
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = 1 << 63
+            return XDP_PASS
+    """
 
     code = "E0241"
     title = "{value} does not fit 64 bits"
@@ -418,7 +1315,27 @@ class LiteralTooLarge(ErrorClass):
 
 
 class ConstantNeeded(ErrorClass):
-    """Something must be known at compile time."""
+    """Something must be known at compile time.
+
+    The compiler needs the value to lay out the code.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            for i in range(0, 8, n):
+                pass
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in range(0, 8, 2):
+                pass
+            return XDP_PASS
+    """
 
     code = "E0242"
     title = "{what} must be known at compile time"
@@ -427,7 +1344,10 @@ class ConstantNeeded(ErrorClass):
 
 
 class ConstantFailed(ErrorClass):
-    """Evaluating a constant expression raised an exception."""
+    """Evaluating a constant expression raised an exception.
+
+    Constant expressions are computed by Python when the program is compiled; this one raised an exception.
+    """
 
     code = "E0243"
     title = "this constant cannot be computed: {reason}"
@@ -436,7 +1356,26 @@ class ConstantFailed(ErrorClass):
 
 
 class StepZero(ErrorClass):
-    """A range has the step 0."""
+    """A range has the step 0.
+
+    A range with step 0 would never end; Python raises `ValueError`.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in range(0, 8, 0):
+                pass
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in range(0, 8, 1):
+                pass
+            return XDP_PASS
+    """
 
     code = "E0244"
     title = "the step of `range` must not be 0"
@@ -444,7 +1383,24 @@ class StepZero(ErrorClass):
 
 
 class NoneOutOfPlace(ErrorClass):
-    """None is used as a value."""
+    """None is used as a value.
+
+    Integers have no None: a lookup gives a pointer that may be None, never an integer that may be None.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x: u64 = None
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x: u64 = 0
+            return XDP_PASS
+    """
 
     code = "E0245"
     title = "`None` is not a value of {type}"
@@ -454,7 +1410,10 @@ class NoneOutOfPlace(ErrorClass):
 
 
 class StructDefinition(ErrorClass):
-    """A struct class cannot be laid out."""
+    """A struct class cannot be laid out.
+
+    A struct has a fixed size and C's layout; its fields have types of the language.
+    """
 
     code = "E0246"
     title = "`{name}` is not a valid struct: {reason}"
@@ -464,7 +1423,38 @@ class StructDefinition(ErrorClass):
 
 
 class DuplicateName(ErrorClass):
-    """Two things of one object have the same name."""
+    """Two things of one object have the same name.
+
+    An object's programs, functions, maps and globals are symbols of one table.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.func
+        def counts_of(key: u32) -> u64:
+            return counts.get(key, 0)
+
+
+        @bpf.xdp(name="counts")
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(counts_of(1))
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.func
+        def counts_of(key: u32) -> u64:
+            return counts.get(key, 0)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(counts_of(1))
+    """
 
     code = "E0247"
     title = "`{name}` is defined twice in one object"
@@ -474,7 +1464,28 @@ class DuplicateName(ErrorClass):
 
 
 class GlobalType(ErrorClass):
-    """The initial value of a global does not fit its type."""
+    """The initial value of a global does not fit its type.
+
+    A global's initial value is written into the object and must fit its type.
+
+    Bad:
+
+        limit: bpf.Global[u8] = 300
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = limit
+            return XDP_PASS
+
+    Good:
+
+        limit: bpf.Global[u16] = 300
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            x = limit
+            return XDP_PASS
+    """
 
     code = "E0248"
     title = "the initial value of `{name}` does not fit its type: {reason}"
@@ -484,7 +1495,10 @@ class GlobalType(ErrorClass):
 
 
 class ParameterType(ErrorClass):
-    """A parameter or result has a type that cannot be passed."""
+    """A parameter or result has a type that cannot be passed.
+
+    Arguments are passed in registers: integers and references.
+    """
 
     code = "E0249"
     title = "{type} cannot be passed between functions"

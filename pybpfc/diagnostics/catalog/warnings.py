@@ -15,7 +15,25 @@ class WarningClass(ErrorClass):
 
 
 class UnreachableCode(WarningClass):
-    """A statement can never run."""
+    """A statement can never run.
+
+    A `return`, `break` or `continue` before it is always taken.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_DROP
+            print("never")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print("now")
+            return XDP_PASS
+    """
 
     code = "W0101"
     title = "this code never runs"
@@ -23,7 +41,28 @@ class UnreachableCode(WarningClass):
 
 
 class AlwaysCompares(WarningClass):
-    """A comparison has the same result for every value."""
+    """A comparison has the same result for every value.
+
+    No value of the operand's type makes the comparison come out otherwise.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            if n >= 0:
+                return XDP_DROP
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            if n > 0:
+                return XDP_DROP
+            return XDP_PASS
+    """
 
     code = "W0201"
     title = "this comparison is always {result}"
@@ -32,7 +71,26 @@ class AlwaysCompares(WarningClass):
 
 
 class UnusedResult(WarningClass):
-    """An expression's value is thrown away."""
+    """An expression's value is thrown away.
+
+    The expression changes nothing, and its value is thrown away.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            n + 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = bpf_get_prandom_u32()
+            n += 1
+            return XDP_PASS
+    """
 
     code = "W0202"
     title = "the value of {what} is not used"
@@ -41,7 +99,10 @@ class UnusedResult(WarningClass):
 
 
 class EndlessLoop(WarningClass):
-    """A loop has no way out."""
+    """A loop has no way out.
+
+    The verifier refuses a program that may run for ever.
+    """
 
     code = "W0501"
     title = "this loop has no way out"
