@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pybpfc.diagnostics.diagnostic import Label
+from pybpfc.diagnostics.span import Span
 
 TAB = 4
 _ELIDED_FROM = 6
@@ -132,8 +133,9 @@ GAP = Numbered(0, [])
 
 def picture(lines: Sequence[str], labels: Sequence[Label], width: int) -> list[Numbered]:
     """The rows that show `labels`, all of one file whose text is `lines`; `width` is the room for source text."""
+    labels = [_clipped(label, lines) for label in labels if 1 <= label.span.line <= len(lines)]
     bracket = next((label for label in _by_importance(labels) if label.span.end_line > label.span.line), None)
-    shown = _lines_shown(lines, labels, bracket)
+    shown = _lines_shown(labels, bracket)
     rows: list[Numbered] = []
     for before, number in zip([*shown[:1], *shown], shown, strict=False):
         if number == before + 2:
@@ -144,16 +146,25 @@ def picture(lines: Sequence[str], labels: Sequence[Label], width: int) -> list[N
     return rows
 
 
+def _clipped(label: Label, lines: Sequence[str]) -> Label:
+    """The label without what lies behind the end of the file."""
+    span = label.span
+    if span.end_line <= len(lines):
+        return label
+    end = Span(span.file, span.line, span.column, len(lines), len(lines[-1]) + 1)
+    return Label(end, label.text, label.primary)
+
+
 def _by_importance(labels: Sequence[Label]) -> list[Label]:
     return sorted(labels, key=lambda label: not label.primary)
 
 
-def _lines_shown(lines: Sequence[str], labels: Sequence[Label], bracket: Label | None) -> list[int]:
+def _lines_shown(labels: Sequence[Label], bracket: Label | None) -> list[int]:
     wanted = {label.span.line for label in labels}
     if bracket is not None:
         first, last = bracket.span.line, bracket.span.end_line
         wanted |= {first, first + 1, last} if last - first >= _ELIDED_FROM else set(range(first, last + 1))
-    return sorted(number for number in wanted if 1 <= number <= len(lines))
+    return sorted(wanted)
 
 
 def _line(text: str, number: int, labels: Sequence[Label], bracket: Label | None, width: int) -> list[Numbered]:
@@ -165,7 +176,7 @@ def _line(text: str, number: int, labels: Sequence[Label], bracket: Label | None
     picture = [Numbered(number, _source(text, left, width)), *(Numbered(None, row) for row in rows)]
     if bracket is None:
         return picture
-    return _bracketed(picture, number, bracket, cells)
+    return _bracketed(picture, number, bracket, [max(0, min(cell - left, width)) for cell in cells])
 
 
 def _mark(label: Label, cells: Sequence[int]) -> Mark:

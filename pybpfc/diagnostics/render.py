@@ -145,18 +145,17 @@ class _Renderer:
         )
         lines = self.sources.lines(span.file)
         rows = picture(lines, labels, self.width - self.gutter - 3)
-        if not rows:
-            for label in labels:
-                if label.text:
-                    self.remark("note", label.text)
-            return False
-        self.bar("|")
+        if rows:
+            self.bar("|")
         for row in rows:
             if row.number == 0:
                 self.add(("...", "frame"))
             else:
                 self.bar("|", row.row, str(row.number) if row.number is not None else "")
-        return True
+        for label in labels:
+            if label.text and not 1 <= label.span.line <= len(lines):
+                self.remark("note", label.text)
+        return bool(rows)
 
     def remark(self, word: str, text: str) -> None:
         """`= note: text`, wrapped."""
