@@ -1,0 +1,217 @@
+"""Program types and libbpf's section names: what a hook is called, loaded as and attached by.
+
+The order of `SECTIONS` is libbpf's: the first pattern that fits a section decides. In a pattern, `name+` is `name` or
+`name/extra`, `name/` needs an extra part, and a plain `name` stands alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybpfc.abi.versions import KernelVersion, version
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRule:
+    """The results a program may give; no bounds where the hook takes any."""
+
+    min: int | None = None
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramType:
+    """One BPF program type; `context` is the UAPI struct its first argument points to, where there is one."""
+
+    name: str
+    uapi: int
+    context: str
+    result: ReturnRule
+    since: KernelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section name of libbpf; `attach` is the kind of link that attaches its programs."""
+
+    pattern: str
+    program_type: str
+    expected_attach_type: str | None
+    attach: str
+    since: KernelVersion
+    sleepable: bool = False
+    needs_btf: bool = False
+    frags: bool = False
+
+    @property
+    def name(self) -> str:
+        """The section's fixed part."""
+        return self.pattern.rstrip("+/")
+
+    def matches(self, section: str) -> bool:
+        """Whether an ELF section's name is of this kind."""
+        if self.pattern.endswith("/"):
+            return section.startswith(self.pattern) and len(section) > len(self.pattern)
+        if self.pattern.endswith("+"):
+            return section == self.name or section.startswith(self.name + "/")
+        return section == self.pattern
+
+
+# name, number, context, result bounds, since
+_TYPES: tuple[tuple[str, int, str, int | None, int | None, str], ...] = (
+    ("SOCKET_FILTER", 1, "__sk_buff", None, None, "3.19"),
+    ("KPROBE", 2, "pt_regs", None, None, "4.1"),
+    ("SCHED_CLS", 3, "__sk_buff", None, None, "4.1"),
+    ("SCHED_ACT", 4, "__sk_buff", None, None, "4.1"),
+    ("TRACEPOINT", 5, "", None, None, "4.7"),
+    ("XDP", 6, "xdp_md", 0, 4, "4.8"),
+    ("PERF_EVENT", 7, "bpf_perf_event_data", None, None, "4.9"),
+    ("CGROUP_SKB", 8, "__sk_buff", 0, 3, "4.10"),
+    ("CGROUP_SOCK", 9, "bpf_sock", 0, 1, "4.10"),
+    ("LWT_IN", 10, "__sk_buff", None, None, "4.10"),
+    ("LWT_OUT", 11, "__sk_buff", None, None, "4.10"),
+    ("LWT_XMIT", 12, "__sk_buff", None, None, "4.10"),
+    ("SOCK_OPS", 13, "bpf_sock_ops", 0, 1, "4.13"),
+    ("SK_SKB", 14, "__sk_buff", None, None, "4.14"),
+    ("CGROUP_DEVICE", 15, "bpf_cgroup_dev_ctx", 0, 1, "4.15"),
+    ("SK_MSG", 16, "sk_msg_md", None, None, "4.17"),
+    ("RAW_TRACEPOINT", 17, "bpf_raw_tracepoint_args", None, None, "4.17"),
+    ("CGROUP_SOCK_ADDR", 18, "bpf_sock_addr", 0, 3, "4.17"),
+    ("LWT_SEG6LOCAL", 19, "__sk_buff", None, None, "4.18"),
+    ("LIRC_MODE2", 20, "", None, None, "4.18"),
+    ("SK_REUSEPORT", 21, "sk_reuseport_md", None, None, "4.19"),
+    ("FLOW_DISSECTOR", 22, "__sk_buff", None, None, "4.20"),
+    ("CGROUP_SYSCTL", 23, "bpf_sysctl", 0, 1, "5.2"),
+    ("RAW_TRACEPOINT_WRITABLE", 24, "bpf_raw_tracepoint_args", None, None, "5.2"),
+    ("CGROUP_SOCKOPT", 25, "bpf_sockopt", 0, 1, "5.3"),
+    ("TRACING", 26, "", None, None, "5.5"),
+    ("STRUCT_OPS", 27, "", None, None, "5.6"),
+    ("EXT", 28, "", None, None, "5.6"),
+    ("LSM", 29, "", None, None, "5.7"),
+    ("SK_LOOKUP", 30, "bpf_sk_lookup", 0, 1, "5.9"),
+    ("SYSCALL", 31, "", None, None, "5.14"),
+    ("NETFILTER", 32, "", 0, 1, "6.4"),
+)
+
+PROGRAM_TYPES: dict[str, ProgramType] = {
+    "BPF_PROG_TYPE_" + name: ProgramType("BPF_PROG_TYPE_" + name, number, context, ReturnRule(low, high), version(since))
+    for name, number, context, low, high, since in _TYPES
+}
+
+# pattern, program type, expected attach type, kind of attachment, since, flags (S sleepable, B needs BTF, F frags)
+_SECTIONS: tuple[tuple[str, str, str | None, str, str, str], ...] = (
+    ("socket", "SOCKET_FILTER", None, "socket", "3.19", ""),
+    ("sk_reuseport/migrate", "SK_REUSEPORT", "BPF_SK_REUSEPORT_SELECT_OR_MIGRATE", "reuseport", "5.14", ""),
+    ("sk_reuseport", "SK_REUSEPORT", "BPF_SK_REUSEPORT_SELECT", "reuseport", "4.19", ""),
+    ("kprobe+", "KPROBE", None, "kprobe", "4.1", ""),
+    ("uprobe+", "KPROBE", None, "uprobe", "4.3", ""),
+    ("uprobe.s+", "KPROBE", None, "uprobe", "6.0", "S"),
+    ("kretprobe+", "KPROBE", None, "kprobe", "4.1", ""),
+    ("uretprobe+", "KPROBE", None, "uprobe", "4.3", ""),
+    ("uretprobe.s+", "KPROBE", None, "uprobe", "6.0", "S"),
+    ("kprobe.multi+", "KPROBE", "BPF_TRACE_KPROBE_MULTI", "kprobe_multi", "5.18", ""),
+    ("kretprobe.multi+", "KPROBE", "BPF_TRACE_KPROBE_MULTI", "kprobe_multi", "5.18", ""),
+    ("kprobe.session+", "KPROBE", "BPF_TRACE_KPROBE_SESSION", "kprobe_multi", "6.10", ""),
+    ("uprobe.multi+", "KPROBE", "BPF_TRACE_UPROBE_MULTI", "uprobe_multi", "6.6", ""),
+    ("uretprobe.multi+", "KPROBE", "BPF_TRACE_UPROBE_MULTI", "uprobe_multi", "6.6", ""),
+    ("uprobe.session+", "KPROBE", "BPF_TRACE_UPROBE_SESSION", "uprobe_multi", "6.13", ""),
+    ("uprobe.multi.s+", "KPROBE", "BPF_TRACE_UPROBE_MULTI", "uprobe_multi", "6.6", "S"),
+    ("uretprobe.multi.s+", "KPROBE", "BPF_TRACE_UPROBE_MULTI", "uprobe_multi", "6.6", "S"),
+    ("uprobe.session.s+", "KPROBE", "BPF_TRACE_UPROBE_SESSION", "uprobe_multi", "6.13", "S"),
+    ("ksyscall+", "KPROBE", None, "ksyscall", "4.17", ""),
+    ("kretsyscall+", "KPROBE", None, "ksyscall", "4.17", ""),
+    ("usdt+", "KPROBE", None, "usdt", "4.3", ""),
+    ("usdt.s+", "KPROBE", None, "usdt", "6.0", "S"),
+    ("tc/ingress", "SCHED_CLS", "BPF_TCX_INGRESS", "tcx", "6.6", ""),
+    ("tc/egress", "SCHED_CLS", "BPF_TCX_EGRESS", "tcx", "6.6", ""),
+    ("tcx/ingress", "SCHED_CLS", "BPF_TCX_INGRESS", "tcx", "6.6", ""),
+    ("tcx/egress", "SCHED_CLS", "BPF_TCX_EGRESS", "tcx", "6.6", ""),
+    ("tc", "SCHED_CLS", None, "tc", "4.1", ""),
+    ("classifier", "SCHED_CLS", None, "tc", "4.1", ""),
+    ("action", "SCHED_ACT", None, "tc", "4.1", ""),
+    ("netkit/primary", "SCHED_CLS", "BPF_NETKIT_PRIMARY", "netkit", "6.7", ""),
+    ("netkit/peer", "SCHED_CLS", "BPF_NETKIT_PEER", "netkit", "6.7", ""),
+    ("tracepoint+", "TRACEPOINT", None, "tracepoint", "4.7", ""),
+    ("tp+", "TRACEPOINT", None, "tracepoint", "4.7", ""),
+    ("raw_tracepoint+", "RAW_TRACEPOINT", None, "raw_tracepoint", "4.17", ""),
+    ("raw_tp+", "RAW_TRACEPOINT", None, "raw_tracepoint", "4.17", ""),
+    ("raw_tracepoint.w+", "RAW_TRACEPOINT_WRITABLE", None, "raw_tracepoint", "5.2", ""),
+    ("raw_tp.w+", "RAW_TRACEPOINT_WRITABLE", None, "raw_tracepoint", "5.2", ""),
+    ("tp_btf+", "TRACING", "BPF_TRACE_RAW_TP", "tracing", "5.5", "B"),
+    ("fentry+", "TRACING", "BPF_TRACE_FENTRY", "tracing", "5.5", "B"),
+    ("fentry.s+", "TRACING", "BPF_TRACE_FENTRY", "tracing", "5.11", "BS"),
+    ("fmod_ret+", "TRACING", "BPF_MODIFY_RETURN", "tracing", "5.7", "B"),
+    ("fmod_ret.s+", "TRACING", "BPF_MODIFY_RETURN", "tracing", "5.11", "BS"),
+    ("fexit+", "TRACING", "BPF_TRACE_FEXIT", "tracing", "5.5", "B"),
+    ("fexit.s+", "TRACING", "BPF_TRACE_FEXIT", "tracing", "5.11", "BS"),
+    ("freplace+", "EXT", None, "freplace", "5.6", "B"),
+    ("lsm+", "LSM", "BPF_LSM_MAC", "tracing", "5.7", "B"),
+    ("lsm.s+", "LSM", "BPF_LSM_MAC", "tracing", "5.11", "BS"),
+    ("lsm_cgroup+", "LSM", "BPF_LSM_CGROUP", "cgroup", "6.0", "B"),
+    ("iter+", "TRACING", "BPF_TRACE_ITER", "iter", "5.8", "B"),
+    ("iter.s+", "TRACING", "BPF_TRACE_ITER", "iter", "5.11", "BS"),
+    ("syscall", "SYSCALL", None, "none", "5.14", "S"),
+    ("xdp.frags/devmap", "XDP", "BPF_XDP_DEVMAP", "map", "5.18", "F"),
+    ("xdp/devmap", "XDP", "BPF_XDP_DEVMAP", "map", "5.8", ""),
+    ("xdp.frags/cpumap", "XDP", "BPF_XDP_CPUMAP", "map", "5.18", "F"),
+    ("xdp/cpumap", "XDP", "BPF_XDP_CPUMAP", "map", "5.9", ""),
+    ("xdp.frags", "XDP", "BPF_XDP", "xdp", "5.18", "F"),
+    ("xdp", "XDP", "BPF_XDP", "xdp", "4.8", ""),
+    ("perf_event", "PERF_EVENT", None, "perf_event", "4.9", ""),
+    ("lwt_in", "LWT_IN", None, "route", "4.10", ""),
+    ("lwt_out", "LWT_OUT", None, "route", "4.10", ""),
+    ("lwt_xmit", "LWT_XMIT", None, "route", "4.10", ""),
+    ("lwt_seg6local", "LWT_SEG6LOCAL", None, "route", "4.18", ""),
+    ("sockops", "SOCK_OPS", "BPF_CGROUP_SOCK_OPS", "cgroup", "4.13", ""),
+    ("sk_skb/stream_parser", "SK_SKB", "BPF_SK_SKB_STREAM_PARSER", "sockmap", "4.14", ""),
+    ("sk_skb/stream_verdict", "SK_SKB", "BPF_SK_SKB_STREAM_VERDICT", "sockmap", "4.14", ""),
+    ("sk_skb/verdict", "SK_SKB", "BPF_SK_SKB_VERDICT", "sockmap", "5.13", ""),
+    ("sk_skb", "SK_SKB", None, "sockmap", "4.14", ""),
+    ("sk_msg", "SK_MSG", "BPF_SK_MSG_VERDICT", "sockmap", "4.17", ""),
+    ("lirc_mode2", "LIRC_MODE2", "BPF_LIRC_MODE2", "lirc", "4.18", ""),
+    ("flow_dissector", "FLOW_DISSECTOR", "BPF_FLOW_DISSECTOR", "netns", "4.20", ""),
+    ("cgroup_skb/ingress", "CGROUP_SKB", "BPF_CGROUP_INET_INGRESS", "cgroup", "4.10", ""),
+    ("cgroup_skb/egress", "CGROUP_SKB", "BPF_CGROUP_INET_EGRESS", "cgroup", "4.10", ""),
+    ("cgroup/skb", "CGROUP_SKB", None, "cgroup", "4.10", ""),
+    ("cgroup/sock_create", "CGROUP_SOCK", "BPF_CGROUP_INET_SOCK_CREATE", "cgroup", "4.10", ""),
+    ("cgroup/sock_release", "CGROUP_SOCK", "BPF_CGROUP_INET_SOCK_RELEASE", "cgroup", "5.9", ""),
+    ("cgroup/sock", "CGROUP_SOCK", "BPF_CGROUP_INET_SOCK_CREATE", "cgroup", "4.10", ""),
+    ("cgroup/post_bind4", "CGROUP_SOCK", "BPF_CGROUP_INET4_POST_BIND", "cgroup", "4.17", ""),
+    ("cgroup/post_bind6", "CGROUP_SOCK", "BPF_CGROUP_INET6_POST_BIND", "cgroup", "4.17", ""),
+    ("cgroup/bind4", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET4_BIND", "cgroup", "4.17", ""),
+    ("cgroup/bind6", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET6_BIND", "cgroup", "4.17", ""),
+    ("cgroup/connect4", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET4_CONNECT", "cgroup", "4.17", ""),
+    ("cgroup/connect6", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET6_CONNECT", "cgroup", "4.17", ""),
+    ("cgroup/connect_unix", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UNIX_CONNECT", "cgroup", "6.7", ""),
+    ("cgroup/sendmsg4", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UDP4_SENDMSG", "cgroup", "4.18", ""),
+    ("cgroup/sendmsg6", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UDP6_SENDMSG", "cgroup", "4.18", ""),
+    ("cgroup/sendmsg_unix", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UNIX_SENDMSG", "cgroup", "6.7", ""),
+    ("cgroup/recvmsg4", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UDP4_RECVMSG", "cgroup", "5.2", ""),
+    ("cgroup/recvmsg6", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UDP6_RECVMSG", "cgroup", "5.2", ""),
+    ("cgroup/recvmsg_unix", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UNIX_RECVMSG", "cgroup", "6.7", ""),
+    ("cgroup/getpeername4", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET4_GETPEERNAME", "cgroup", "5.8", ""),
+    ("cgroup/getpeername6", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET6_GETPEERNAME", "cgroup", "5.8", ""),
+    ("cgroup/getpeername_unix", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UNIX_GETPEERNAME", "cgroup", "6.7", ""),
+    ("cgroup/getsockname4", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET4_GETSOCKNAME", "cgroup", "5.8", ""),
+    ("cgroup/getsockname6", "CGROUP_SOCK_ADDR", "BPF_CGROUP_INET6_GETSOCKNAME", "cgroup", "5.8", ""),
+    ("cgroup/getsockname_unix", "CGROUP_SOCK_ADDR", "BPF_CGROUP_UNIX_GETSOCKNAME", "cgroup", "6.7", ""),
+    ("cgroup/sysctl", "CGROUP_SYSCTL", "BPF_CGROUP_SYSCTL", "cgroup", "5.2", ""),
+    ("cgroup/getsockopt", "CGROUP_SOCKOPT", "BPF_CGROUP_GETSOCKOPT", "cgroup", "5.3", ""),
+    ("cgroup/setsockopt", "CGROUP_SOCKOPT", "BPF_CGROUP_SETSOCKOPT", "cgroup", "5.3", ""),
+    ("cgroup/dev", "CGROUP_DEVICE", "BPF_CGROUP_DEVICE", "cgroup", "4.15", ""),
+    ("struct_ops+", "STRUCT_OPS", None, "struct_ops", "5.6", "B"),
+    ("struct_ops.s+", "STRUCT_OPS", None, "struct_ops", "6.1", "BS"),
+    ("sk_lookup", "SK_LOOKUP", "BPF_SK_LOOKUP", "netns", "5.9", ""),
+    ("netfilter", "NETFILTER", "BPF_NETFILTER", "netfilter", "6.4", ""),
+)
+
+SECTIONS: tuple[Section, ...] = tuple(
+    Section(pattern, "BPF_PROG_TYPE_" + type, attach, kind, version(since), "S" in flags, "B" in flags, "F" in flags)
+    for pattern, type, attach, kind, since, flags in _SECTIONS
+)
+
+
+def match_section(section: str) -> Section | None:
+    """The kind of an ELF section by its name; None when it holds no program. A leading `?` (no autoload) is ignored."""
+    name = section.removeprefix("?")
+    return next((s for s in SECTIONS if s.matches(name)), None)
