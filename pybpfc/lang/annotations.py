@@ -157,12 +157,12 @@ def _resolve_optional(annotation: Any) -> Type:
     inner = [a for a in args if a is not type(None)]
     if len(inner) != 1 or len(args) != 2:
         raise AnnotationError("a union is `T | None`", "use one type, or `@bpf.union` for overlapping fields")
-    type = resolve(inner[0])
-    if isinstance(type, Struct | Array):
-        return Pointer(type, Space.STACK, nullable=True)
-    if isinstance(type, Pointer):
-        return Pointer(type.to, type.space, nullable=True)
-    raise AnnotationError(f"`{type} | None` does not exist: a number is never None")
+    found = resolve(inner[0])
+    if isinstance(found, Struct | Array):
+        return Pointer(found, Space.STACK, nullable=True)
+    if isinstance(found, Pointer):
+        return Pointer(found.to, found.space, nullable=True)
+    raise AnnotationError(f"`{found} | None` does not exist: a number is never None")
 
 
 def bit_width(annotation: Any) -> int | None:

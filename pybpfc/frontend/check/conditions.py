@@ -198,10 +198,10 @@ def compare(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, r
     if always is not None:
         c.emit(catalog.AlwaysCompares(always).at(span))
         return t.Literal(span, BOOL, int(always))
-    type = operand_type(c, node, "comparison", lhs, rhs)
-    if type is None:
+    common = operand_type(c, node, "comparison", lhs, rhs)
+    if common is None:
         return t.Invalid(span, ERROR)
-    return t.Comparison(span, BOOL, predicate, coerce(c, lhs, type, "operand"), coerce(c, rhs, type, "operand"))
+    return t.Comparison(span, BOOL, predicate, coerce(c, lhs, common, "operand"), coerce(c, rhs, common, "operand"))
 
 
 def _evaluate(predicate: Predicate, a: int, b: int) -> bool:

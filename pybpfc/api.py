@@ -1,0 +1,51 @@
+"""`bpf.load`, `bpf.compile`, `bpf.simulate`: the ways from a module to a running program."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pybpfc.compiler import Object
+
+
+def compile(source: Any = None, **options: Any) -> Object:
+    """Compile a module (this one by default), a path to a `.py` file, or a single program.
+
+    Options: `cpu` ("v1" to "v4"), `big_endian`. Raises `CompileError` with all diagnostics.
+    """
+    from pybpfc.compiler import compile_source
+
+    return compile_source(_source(source), **options)
+
+
+def load(source: Any = None, *, attach: bool = True, **consts: Any) -> Any:
+    """Compile, load and, unless `attach` is False, attach every program.
+
+    `source` is a module (this one by default), a path to a `.py` or `.o` file, or a compiled `Object`. Other keywords
+    set `bpf.Const` globals. The result is a context manager that detaches everything when it is closed. Raises
+    `CompileError`, `VerifierError`, `LoadError`, `AttachError` or `PermissionDenied`.
+    """
+    from pybpfc.loading import load_source
+
+    return load_source(_source(source), attach=attach, consts=consts)
+
+
+def simulate(
+    program: Any, *, data: bytes = b"", ctx: Any = None, maps: Any = None, helpers: Any = None, **consts: Any
+) -> Any:
+    """Run a program in the built-in VM: no root, no kernel, any system.
+
+    `data` is the packet, `ctx` the context as bytes or as a dict of fields, `maps` the contents to start from, and
+    `helpers` Python functions that stand in for kernel helpers.
+    """
+    from pybpfc.loading import simulate_program
+
+    return simulate_program(program, data=data, ctx=ctx, maps=maps or {}, helpers=helpers or {}, consts=consts)
+
+
+def _source(source: Any) -> Any:
+    """The caller's module when nothing is given."""
+    if source is not None:
+        return source
+    return sys._getframe(2).f_globals

@@ -1,0 +1,45 @@
+"""Packet access becomes the bounds check that the verifier knows.
+
+    %1 = packet ctx at %0, 20 bytes   →   if data + %0 + 20 <= data_end: %1 = data + %0 else: null
+
+The check and the pointer that is used are the same value, so that the proof reaches every access.
+"""
+
+from __future__ import annotations
+
+from pybpfc.ir import ops
+from pybpfc.ir.builder import Builder
+from pybpfc.ir.module import Module, Target
+from pybpfc.ir.passes.base import expand
+from pybpfc.lang.types import I64, U8, U32, U64, VOID, Pointer, Space
+
+MAX_OFFSET = 0x7FFF
+
+
+def lower_packets(module: Module, target: Target) -> None:
+    """Lower all packet accesses."""
+    for function in module.functions:
+        expand(function, (ops.PacketPointer,), _expand)
+
+
+def _expand(b: Builder, op: ops.Op) -> ops.Value:
+    assert isinstance(op, ops.PacketPointer)
+    assert op.result is not None
+    pointer = op.result.type
+    result = b.function.new_local("packet", pointer, b.span)
+    inside, done = b.new_block("packet.inside"), b.new_block("packet.done")
+    start = b.convert(b.convert(b.context_load(op.context, op.data_offset, U32), U64), Pointer(U8, Space.PACKET))
+    end = b.convert(b.convert(b.context_load(op.context, op.end_offset, U32), U64), Pointer(VOID, Space.PACKET_END))
+    offset = op.offset
+    if not isinstance(offset, ops.Const):
+        # keeps the verifier's bounds of the offset whatever becomes of the code that proved them
+        offset = b.arith(ops.ArithOp.AND, b.convert(offset, I64), ops.Const(I64, MAX_OFFSET))
+    at = b.element_address(start, U8, offset)
+    after = b.element_address(at, U8, ops.Const(I64, op.size))
+    b.write(result, ops.Const(pointer, 0))
+    b.branch(b.compare(ops.Predicate.LE, after, end), inside, done)
+    b.place(inside)
+    b.write(result, b.convert(at, pointer))
+    b.jump(done)
+    b.place(done)
+    return b.read(result)

@@ -1,0 +1,60 @@
+"""All passes, in order, in one place; and the runner that verifies, times and dumps between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybpfc.diagnostics.errors import CompilerBug
+from pybpfc.ir.module import Module, Target
+from pybpfc.ir.passes.lower_division import lower_division
+from pybpfc.ir.passes.lower_maps import lower_maps
+from pybpfc.ir.passes.lower_packets import lower_packets
+from pybpfc.ir.passes.lower_print import lower_print
+from pybpfc.ir.passes.unreachable import remove_unreachable
+from pybpfc.ir.printer import print_module
+from pybpfc.ir.verify import verify_module
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One transformation. After a `lowers_all` pass no high-level op is left."""
+
+    name: str
+    run: Callable[[Module, Target], None]
+    lowers_all: bool = False
+
+
+PASSES: tuple[Pass, ...] = (
+    Pass("unreachable", remove_unreachable),
+    Pass("print", lower_print),
+    Pass("maps", lower_maps),
+    Pass("packets", lower_packets, lowers_all=True),
+    Pass("division", lower_division, lowers_all=True),
+)
+
+
+def run_passes(module: Module, target: Target, *, verify: bool = True, dump: Path | None = None) -> Module:
+    """Run all passes on `module` in place; raises `CompilerBug` when one leaves it wrong.
+
+    With `dump`, the IR before the first pass and after each is written there as `NN-name.ir`.
+    """
+    if dump is not None:
+        dump.mkdir(parents=True, exist_ok=True)
+        (dump / "00-lowered.ir").write_text(print_module(module))
+    if verify:
+        _verify(module, "lowering", high_level=True)
+    for number, step in enumerate(PASSES, 1):
+        step.run(module, target)
+        if dump is not None:
+            (dump / f"{number:02}-{step.name}.ir").write_text(print_module(module))
+        if verify:
+            _verify(module, step.name, high_level=not step.lowers_all)
+    return module
+
+
+def _verify(module: Module, stage: str, *, high_level: bool) -> None:
+    problems = verify_module(module, high_level=high_level)
+    if problems:
+        raise CompilerBug(f"after {stage}: {'; '.join(problems[:5])}")
