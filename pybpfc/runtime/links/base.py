@@ -1,0 +1,220 @@
+"""What all attachments have in common, and the table of the kinds."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pybpfc.abi.attach_types import LINK_TYPES
+from pybpfc.diagnostics.errors import AttachError, LoadError, PermissionDenied, PybpfcError
+from pybpfc.runtime import attributes
+from pybpfc.runtime.permissions import needed_for, permission_denied
+from pybpfc.runtime.syscall import Command, Fd, bpf, object_info, object_pin
+
+if TYPE_CHECKING:
+    from pybpfc.runtime.programs import Program
+
+BPF_F_REPLACE = 4
+
+_LINK_NAMES = {number: name for name, number in LINK_TYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkInfo:
+    """What the kernel tells of a link; `detail` has the fields that its kind defines."""
+
+    id: int
+    type_name: str
+    program_id: int
+    detail: dict[str, int] = field(default_factory=dict)
+
+
+class MissingTarget(AttachError):
+    """The section names no place to attach to and none was given."""
+
+
+class Link:
+    """One attachment. It ends with `detach`, with `with`, with its object, or with the process, unless pinned."""
+
+    kind: ClassVar[str] = "link"
+    details: ClassVar[Sequence[tuple[str, int, int, bool]]] = ()
+    """Fields of the kernel's link info that this kind has: name, offset in its part, size, signed."""
+
+    def __init__(self, program: Program, fd: Fd, target: str, held: Sequence[Fd] = ()) -> None:
+        self.program = program
+        self.target = target
+        self.pinned: list[str] = []
+        self._fd = fd
+        self._held = list(held)
+
+    @property
+    def fd(self) -> int:
+        """The link's descriptor; raises AttachError once detached."""
+        if self._fd.closed:
+            raise AttachError(f"{self} is detached")
+        return self._fd.number
+
+    def fileno(self) -> int:
+        """The link's descriptor."""
+        return self.fd
+
+    @property
+    def attached(self) -> bool:
+        """Whether this object still holds the attachment."""
+        return not self._fd.closed
+
+    def detach(self) -> None:
+        """End the attachment: remove the pins made here and close the link. Doing it again is fine."""
+        self.unpin()
+        self.close()
+
+    def close(self) -> None:
+        """Close the descriptors; a pinned link stays attached."""
+        self._fd.close()
+        for held in self._held:
+            held.close()
+
+    def pin(self, path: str) -> None:
+        """Pin the link in a BPF file system: it stays attached when the process ends."""
+        try:
+            object_pin(self.fd, path)
+        except OSError as error:
+            raise pin_error(error, f"{self}", path) from None
+        self.pinned.append(path)
+
+    def unpin(self) -> None:
+        """Remove the pins made through this object."""
+        for path in self.pinned:
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass  # somebody else removed it: the goal is reached
+        self.pinned.clear()
+
+    def update(self, program: Program, *, expected: Program | None = None) -> None:
+        """Put another program in place without a gap; with `expected`, only if that one is attached now."""
+        request = attributes.LinkUpdate(link_fd=self.fd, new_prog_fd=program.fd)
+        if expected is not None:
+            request.flags, request.old_prog_fd = BPF_F_REPLACE, expected.fd
+        try:
+            bpf(Command.LINK_UPDATE, request)
+        except OSError as error:
+            cause = "this kind of link can't change its program" if error.errno == errno.EINVAL else ""
+            if error.errno == errno.EPERM and expected is not None:
+                cause = f"`{expected.name}` is not what is attached"
+            raise AttachError(f"{self} does not take `{program.name}`", errno=error.errno or 0, cause=cause) from None
+        self.program = program
+
+    @property
+    def info(self) -> LinkInfo:
+        """What the kernel tells of the link (kernel 5.8)."""
+        raw = attributes.LinkInfo()
+        object_info(self.fd, raw)
+        return self._info_of(raw)
+
+    def _info_of(self, raw: attributes.LinkInfo) -> LinkInfo:
+        body = bytes(raw.detail)
+        detail = {
+            name: int.from_bytes(body[offset : offset + size], sys.byteorder, signed=signed)
+            for name, offset, size, signed in self.details
+        }
+        return LinkInfo(raw.id, _LINK_NAMES.get(raw.type, f"link type {raw.type}"), raw.prog_id, detail)
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+
+    def __str__(self) -> str:
+        return f"the {self.kind} link of `{self.program.name}` on {self.target}"
+
+    def __repr__(self) -> str:
+        state = "" if self.attached else ", detached"
+        return f"<{self.kind} link: {self.program.name} on {self.target}{state}>"
+
+
+def pin_error(error: OSError, what: str, path: str) -> PybpfcError:
+    """The explanation of a failed pin."""
+    number = error.errno or 0
+    match number:
+        case errno.EPERM | errno.EACCES:
+            return PermissionDenied(f"{what} can't be pinned at {path}", errno=number, remedy="run as root")
+        case errno.EEXIST:
+            text, remedy = "something is there already", f"choose another name or remove {path} first"
+        case errno.ENOENT:
+            text, remedy = "its directory does not exist", "create it; it must lie in a BPF file system"
+        case errno.EINVAL:
+            text, remedy = (
+                "that is not in a BPF file system, or this kind can't be pinned",
+                "mount one: `mount -t bpf bpf /sys/fs/bpf`",
+            )
+        case _:
+            text, remedy = os.strerror(number), ""
+    return LoadError(f"{what} can't be pinned at {path}: {text}", errno=number, remedy=remedy)
+
+
+def create_link(program: Program, target: int, attach_type: int, *, flags: int = 0, **which: Any) -> Fd:
+    """BPF_LINK_CREATE; raises `OSError`. `which` are fields of the kind's part, e.g. `ordered=…`."""
+    request = attributes.LinkCreate(prog_fd=program.fd, target_fd=target, attach_type=attach_type, flags=flags)
+    for name, value in which.items():
+        setattr(request, name, value)
+    return Fd(bpf(Command.LINK_CREATE, request))
+
+
+def attach_error(
+    program: Program, error: OSError, target: str, causes: dict[int, tuple[str, str]], needs: Sequence[str] = ()
+) -> PybpfcError:
+    """The explanation of a failed attachment: `causes` by errno as (cause, remedy)."""
+    number = error.errno or 0
+    action = f"attaching `{program.name}` to {target}"
+    if number in causes:
+        cause, remedy = causes[number]
+        return AttachError(
+            f"`{program.name}` could not be attached to {target}", errno=number, cause=cause, remedy=remedy
+        )
+    if number in (errno.EPERM, errno.EACCES):
+        return permission_denied(action, needs or needed_for(program.type_name), number=number)
+    if number == errno.EBADF:
+        return AttachError(f"`{program.name}` could not be attached to {target}: it is closed", errno=number)
+    return AttachError(f"`{program.name}` could not be attached to {target}", errno=number, cause=os.strerror(number))
+
+
+ATTACHERS: dict[str, str] = {
+    "tracepoint": "tracepoint",
+    "raw_tracepoint": "raw_tracepoint",
+    "tracing": "tracing",
+    "xdp": "xdp",
+    "tcx": "tcx",
+    "cgroup": "cgroup",
+    "perf_event": "perf_event",
+    "kprobe": "kprobe",
+    "ksyscall": "kprobe",
+    "uprobe": "uprobe",
+    "netfilter": "netfilter",
+    "netns": "netns",
+    "iter": "iterator",
+    "sockmap": "sockmap",
+    "socket": "socket",
+    "reuseport": "socket",
+}
+"""The module of this package that attaches each kind of section; it has a function `attach(program, …) -> Link`."""
+
+Attacher = Callable[..., Link]
+
+
+def attacher(kind: str) -> Attacher | None:
+    """The function that attaches programs of a kind, loaded when first needed; None for kinds without one."""
+    module = ATTACHERS.get(kind)
+    if module is None:
+        return None
+    attach: Attacher = importlib.import_module(f"pybpfc.runtime.links.{module}").attach
+    return attach
