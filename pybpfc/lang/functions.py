@@ -1,4 +1,4 @@
-"""`@bpf.func`, and the functions that the compiler itself implements."""
+"""`@bpf.func`: functions that programs call, and `@bpf.kfunc`: declarations of functions that the kernel offers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from pybpfc.lang.errors import DeclarationError
+from pybpfc.lang.intrinsics import Intrinsic as Intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,14 +16,17 @@ R = TypeVar("R")
 class Function(Generic[P, R]):
     """A function that programs call. Calling it from Python runs the Python function."""
 
+    __wrapped__: Callable[P, R]
+
     def __init__(
         self, function: Callable[P, R], *, inline: bool = False, noinline: bool = False, exported: bool = False
     ) -> None:
+        if not hasattr(function, "__code__"):
+            raise DeclarationError(f"`@bpf.func` decorates a function, not {function!r}")
         if inline and (noinline or exported):
             raise DeclarationError(f"`{function.__name__}` cannot be both inlined and called", "choose one")
         functools.update_wrapper(self, function)
-        self.__wrapped__ = function
-        self.name = function.__name__
+        self.name: str = function.__name__
         self.inline = inline
         self.noinline = noinline
         self.exported = exported
@@ -31,6 +35,9 @@ class Function(Generic[P, R]):
         """Run the function in Python."""
         return self.__wrapped__(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        return f"<bpf function {self.name!r}>"
+
     if not TYPE_CHECKING:
 
         def __get__(self, instance: object, owner: type | None = None) -> Any:
@@ -38,57 +45,84 @@ class Function(Generic[P, R]):
             return self if instance is None else functools.partial(self, instance)
 
 
-@overload
-def func(function: Callable[P, R], /) -> Function[P, R]: ...
-@overload
-def func(
-    *, inline: bool = False, noinline: bool = False, exported: bool = False
-) -> Callable[[Callable[P, R]], Function[P, R]]: ...
-def func(function: Any = None, /, *, inline: bool = False, noinline: bool = False, exported: bool = False) -> Any:
-    """Make a function callable from programs.
+if TYPE_CHECKING:
+    # To checkers the function stays what it is: so methods bind, and `type[T]` parameters stay generic.
+    _F = TypeVar("_F", bound=Callable[..., Any])
 
-    By default it is a static subprogram that LLVM may inline; `inline` always inlines it, `noinline` never does,
-    `exported` makes it a global function that the verifier checks on its own (kernel 5.6).
-    """
+    @overload
+    def func(function: _F, /) -> _F: ...
+    @overload
+    def func(
+        function: None = None, /, *, inline: bool = False, noinline: bool = False, exported: bool = False
+    ) -> Callable[[_F], _F]: ...
+    def func(function: Any = None, /, *, inline: bool = False, noinline: bool = False, exported: bool = False) -> Any: ...
 
-    def apply(target: Callable[P, R]) -> Function[P, R]:
-        return Function(target, inline=inline, noinline=noinline, exported=exported)
+else:
 
-    return apply if function is None else apply(function)
+    def func(function=None, /, *, inline=False, noinline=False, exported=False):
+        """Make a function callable from programs.
+
+        By default it is a static subprogram that LLVM may inline; `inline` always inlines it, `noinline` never does,
+        `exported` makes it a global function that the verifier checks on its own (kernel 5.6).
+        """
+
+        def apply(target):
+            return Function(target, inline=inline, noinline=noinline, exported=exported)
+
+        return apply if function is None else apply(function)
 
 
-class Intrinsic:
-    """A function that the compiler implements; it has a meaning in programs only."""
+class Kfunc:
+    """A declared kernel function; what it takes and gives is checked against the kernel's BTF at load."""
 
-    def __init__(self, name: str, doc: str) -> None:
-        self.name = name
-        self.__doc__ = doc
+    def __init__(
+        self, function: Callable[..., Any], *, since: str, acquire: bool, release: bool, sleepable: bool, weak: bool
+    ) -> None:
+        if not hasattr(function, "__code__"):
+            raise DeclarationError(f"`@bpf.kfunc` decorates a function, not {function!r}")
+        functools.update_wrapper(self, function)
+        self.name: str = function.__name__
+        self.since = since
+        self.acquire = acquire
+        self.release = release
+        self.sleepable = sleepable
+        self.weak = weak
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse: only programs can call it."""
-        raise TypeError(f"`bpf.{self.name}` works inside a BPF program only")
+        raise TypeError(f"the kernel function `{self.name}` can be called inside a BPF program only")
+
+    def __repr__(self) -> str:
+        return f"<kfunc {self.name!r}>"
 
 
 if TYPE_CHECKING:
 
-    def atomic_add(place: Any, value: int) -> int: ...
-    def atomic_sub(place: Any, value: int) -> int: ...
-    def atomic_and(place: Any, value: int) -> int: ...
-    def atomic_or(place: Any, value: int) -> int: ...
-    def atomic_xor(place: Any, value: int) -> int: ...
-    def atomic_xchg(place: Any, value: int) -> int: ...
-    def atomic_cmpxchg(place: Any, expected: int, value: int) -> int: ...
-    def printk(text: str) -> None: ...
-    def size_of(type: Any) -> int: ...
+    @overload
+    def kfunc(function: _F, /) -> _F: ...
+    @overload
+    def kfunc(
+        function: None = None,
+        /,
+        *,
+        since: str = "",
+        acquire: bool = False,
+        release: bool = False,
+        sleepable: bool = False,
+        weak: bool = False,
+    ) -> Callable[[_F], _F]: ...
+    def kfunc(function: Any = None, /, **options: Any) -> Any: ...
 
 else:
-    _FETCH = "and give the value it had before (kernel 5.12; ISA v3)."
-    atomic_add = Intrinsic("atomic_add", f"Add to an integer in memory atomically {_FETCH}")
-    atomic_sub = Intrinsic("atomic_sub", f"Subtract from an integer in memory atomically {_FETCH}")
-    atomic_and = Intrinsic("atomic_and", f"Combine an integer in memory by `&` atomically {_FETCH}")
-    atomic_or = Intrinsic("atomic_or", f"Combine an integer in memory by `|` atomically {_FETCH}")
-    atomic_xor = Intrinsic("atomic_xor", f"Combine an integer in memory by `^` atomically {_FETCH}")
-    atomic_xchg = Intrinsic("atomic_xchg", f"Replace an integer in memory atomically {_FETCH}")
-    atomic_cmpxchg = Intrinsic("atomic_cmpxchg", f"Replace an integer if it is the one expected, atomically, {_FETCH}")
-    printk = Intrinsic("printk", "Write a line to the trace pipe.")
-    size_of = Intrinsic("size_of", "The size of a type in bytes.")
+
+    def kfunc(function=None, /, *, since="", acquire=False, release=False, sleepable=False, weak=False):
+        """Declare a kernel function by its signature; the body is `...`.
+
+        `since` is the first kernel that has it, `acquire` and `release` say what it does with a reference, and a
+        `weak` one may be missing: test it with `if name:` before the call.
+        """
+
+        def apply(target):
+            return Kfunc(target, since=since, acquire=acquire, release=release, sleepable=sleepable, weak=weak)
+
+        return apply if function is None else apply(function)

@@ -1,130 +1,201 @@
-"""Programs: functions with a hook. Decorating compiles nothing."""
+"""Programs: what a hook's decorator makes of a function.
+
+Nothing is compiled at import. A `Program` knows its function, its ELF section and how it is attached; after
+`bpf.load()` it works on the program that was loaded, through a handle that the runtime or the VM binds.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
-from pybpfc.abi.program_types import SECTIONS, Section, match_section
 from pybpfc.lang.errors import DeclarationError, NotLoadedError
+
+if TYPE_CHECKING:
+    from pybpfc.abi.program_types import Section
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Link(Protocol):
+    """An attached program. Detaches when closed, unless it is pinned."""
+
+    def detach(self) -> None:
+        """Detach the program."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the link: it detaches unless something else holds it."""
+        ...
+
+    def pin(self, path: str) -> None:
+        """Keep the link in a BPF file system after this process."""
+        ...
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class TestRun(Protocol):
+    """What a test run gives."""
+
+    @property
+    def retval(self) -> int:
+        """What the program returned."""
+        ...
+
+    @property
+    def data(self) -> bytes:
+        """The packet as the program left it."""
+        ...
+
+    @property
+    def ctx(self) -> bytes:
+        """The context as the program left it."""
+        ...
+
+    @property
+    def duration_ns(self) -> int:
+        """The mean time of one run."""
+        ...
+
+
+class ProgramHandle(Protocol):
+    """A loaded program: what the runtime and the VM provide."""
+
+    @property
+    def fd(self) -> int:
+        """The program's file descriptor."""
+        ...
+
+    def attach(self, **options: Any) -> Any:
+        """Attach the program to its hook; raises AttachError."""
+        ...
+
+    def test_run(self, **options: Any) -> Any:
+        """Run the program once, or `repeat` times, on given data."""
+        ...
+
+    def pin(self, path: str) -> None:
+        """Pin the program in a BPF file system."""
+        ...
+
+
 class Program(Generic[P, R]):
-    """A program: the Python function, its ELF section, and where it is to be attached."""
+    """A function that runs at a hook of the kernel.
 
-    def __init__(self, function: Callable[P, R], section: str, options: dict[str, Any]) -> None:
-        if not callable(function) or not hasattr(function, "__code__"):
-            raise DeclarationError("a program is a function", "write the decorator above a `def`")
+    `target` is what the hook names (`"syscalls/sys_enter_openat"`, `"vfs_read"`), `section` the ELF section in
+    libbpf's words, `options` what its decorator said about the place to attach.
+    """
+
+    __wrapped__: Callable[P, R]
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        section: str,
+        *,
+        target: str = "",
+        options: Mapping[str, Any] | None = None,
+        hook: str = "",
+    ) -> None:
+        if isinstance(function, Program):
+            raise DeclarationError(
+                f"`{function.name}` is a `{function.section}` program already",
+                "write the common part as a `@bpf.func` and one program for each hook",
+            )
+        if not hasattr(function, "__code__"):
+            raise DeclarationError(f"`@bpf.{hook or 'program'}` decorates a function, not {function!r}")
+        self.section: str = section
         functools.update_wrapper(self, function)
-        found = match_section(section)
-        if found is None:
-            raise DeclarationError(f"`{section}` is not a hook")
-        self.__wrapped__ = function
-        self.name = function.__name__
-        self.section = section
-        self.kind: Section = found
-        self.options = options
-        self._loaded: Any = None
-
-    @property
-    def program_type(self) -> str:
-        """The kernel's name of the program type."""
-        return self.kind.program_type
-
-    @property
-    def target(self) -> str:
-        """What is hooked: the section behind its fixed part."""
-        return self.section.removeprefix("?").removeprefix(self.kind.name).removeprefix("/")
+        self.function = function
+        self.name: str = function.__name__
+        self.target = target
+        self.hook = hook
+        self.options: Mapping[str, Any] = dict(options or {})
+        self._kind: Section | None = None
+        self._handle: ProgramHandle | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Refuse: a program runs in the kernel or in the VM."""
         raise TypeError(f"`{self.name}` is a BPF program: use `bpf.load()` or `bpf.simulate({self.name}, …)`")
 
-    # ------------------------------------------------------------------------- user space
+    def __repr__(self) -> str:
+        return f"<program {self.name!r} at {self.section}>"
 
-    def bind(self, loaded: Any) -> None:
-        """Connect with the program that a load made, or with none."""
-        self._loaded = loaded
+    # ------------------------------------------------------------------------- what it is
 
     @property
-    def loaded(self) -> Any:
+    def kind(self) -> Section:
+        """libbpf's entry for the section: program type, attach type, how it is attached."""
+        if self._kind is None:
+            from pybpfc.abi.program_types import match_section
+
+            found = match_section(self.section)
+            if found is None:
+                raise DeclarationError(f"libbpf knows no section `{self.section}`")
+            self._kind = found
+        return self._kind
+
+    @property
+    def program_type(self) -> str:
+        """The kernel's name of the program type: `BPF_PROG_TYPE_XDP`."""
+        return self.kind.program_type
+
+    @property
+    def expected_attach_type(self) -> str | None:
+        """The kernel's name of the attach type, where the section sets one."""
+        return self.kind.expected_attach_type
+
+    @property
+    def attach_kind(self) -> str:
+        """The kind of link: `tracepoint`, `xdp`, `cgroup`, …."""
+        return self.kind.attach
+
+    @property
+    def sleepable(self) -> bool:
+        """Whether the program may sleep."""
+        return self.kind.sleepable
+
+    # --------------------------------------------------------------------------- user space
+
+    def bind(self, handle: ProgramHandle | None) -> None:
+        """Connect with a loaded program, or with none."""
+        self._handle = handle
+
+    @property
+    def handle(self) -> ProgramHandle:
         """The loaded program; raises `NotLoadedError` before `bpf.load()`."""
-        if self._loaded is None:
-            raise NotLoadedError(f"`{self.name}` exists in the kernel only after `bpf.load()`")
-        return self._loaded
+        if self._handle is None:
+            raise NotLoadedError(f"program `{self.name}` is in the kernel only after `bpf.load()`")
+        return self._handle
 
-    def attach(self, **where: Any) -> Any:
-        """Attach the loaded program and return its link; raises `AttachError`."""
-        return self.loaded.attach(**where)
+    @property
+    def fd(self) -> int:
+        """The loaded program's file descriptor."""
+        return self.handle.fd
 
-    def test_run(self, **inputs: Any) -> Any:
-        """Run the loaded program by BPF_PROG_TEST_RUN (kernel 4.12); raises OSError."""
-        return self.loaded.test_run(**inputs)
+    def attach(self, **options: Any) -> Link:
+        """Attach the loaded program; `options` add to the decorator's: `interface=`, `cgroup=`, `pid=`, ….
 
+        Raises AttachError with the cause and what to do.
+        """
+        link: Link = self.handle.attach(**{**self.options, **options})
+        return link
 
-Decorator = Callable[[Callable[P, R]], Program[P, R]]
+    def test_run(
+        self, *, data: bytes | None = None, ctx: bytes | Mapping[str, int] | None = None, repeat: int = 1, **options: Any
+    ) -> TestRun:
+        """Run the loaded program on a packet or a context, without attaching it."""
+        result: TestRun = self.handle.test_run(data=data, ctx=ctx, repeat=repeat, **options)
+        return result
 
-
-def _program(section: str, **options: Any) -> Decorator[P, R]:
-    given = {name: value for name, value in options.items() if value is not None}
-
-    def apply(function: Callable[P, R]) -> Program[P, R]:
-        return Program(function, section, given)
-
-    return apply
-
-
-def _targeted(prefix: str, target: Any, example: str) -> str:
-    if not isinstance(target, str) or not target:
-        raise DeclarationError(f"`@bpf.{prefix.replace('.', '_')}` needs its target", f'write `{example}`')
-    return f"{prefix}/{target}"
-
-
-def tracepoint(name: str) -> Decorator[P, R]:
-    """Hook a tracepoint, `category/name` (kernel 4.7)."""
-    section = _targeted("tracepoint", name, '@bpf.tracepoint("syscalls/sys_enter_openat")')
-    if "/" not in name:
-        raise DeclarationError(f"`{name}` is not a tracepoint", 'write `@bpf.tracepoint("category/name")`')
-    return _program(section)
-
-
-def raw_tracepoint(name: str) -> Decorator[P, R]:
-    """Hook a tracepoint with its raw arguments, `ctx.args[i]` (kernel 4.17)."""
-    return _program(_targeted("raw_tracepoint", name, '@bpf.raw_tracepoint("sys_enter")'))
-
-
-def xdp(function: Callable[P, R] | None = None, /, *, interface: str | None = None, ifindex: int | None = None, mode: str | None = None) -> Any:
-    """Hook packets where they come in, before the network stack (kernel 4.8).
-
-    `interface` or `ifindex` say where `bpf.load()` attaches it; `mode` is "native", "generic" or "offload".
-    """
-    decorate: Any = _program("xdp", interface=interface, ifindex=ifindex, mode=mode)
-    return decorate if function is None else decorate(function)
-
-
-def _bare(section: str, doc: str) -> Any:
-    def hook(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-        decorate: Any = _program(section, **options)
-        return decorate if function is None else decorate(function)
-
-    hook.__doc__ = doc
-    hook.__name__ = section.replace("/", "_")
-    return hook
-
-
-tc = _bare("tc", "Classify packets on a clsact qdisc (kernel 4.1).")
-tcx_ingress = _bare("tcx/ingress", "Classify packets coming in, by a link (kernel 6.6).")
-tcx_egress = _bare("tcx/egress", "Classify packets going out, by a link (kernel 6.6).")
-socket_filter = _bare("socket", "Filter what a socket receives (kernel 3.19).")
-cgroup_skb_ingress = _bare("cgroup_skb/ingress", "Filter packets coming in to a cgroup (kernel 4.10).")
-cgroup_skb_egress = _bare("cgroup_skb/egress", "Filter packets going out of a cgroup (kernel 4.10).")
-sk_lookup = _bare("sk_lookup", "Choose the socket of a connection (kernel 5.9).")
-
-
-def section_names() -> list[str]:
-    """The fixed parts of all sections, for suggestions."""
-    return [s.name for s in SECTIONS]
+    def pin(self, path: str) -> None:
+        """Pin the loaded program in a BPF file system."""
+        self.handle.pin(path)

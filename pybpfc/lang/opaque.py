@@ -1,0 +1,88 @@
+"""Structs whose content belongs to the kernel: locks, timers and the like, as fields of map values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pybpfc.lang.types import U32, U64, Array, Field, Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Opaque:
+    """The base: a value of user space has no content, and is stored as zeros."""
+
+    __bpf_type__: ClassVar[Struct]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def asdict(self) -> dict[str, Any]:
+        """No fields."""
+        return {}
+
+
+def _opaque(name: str, element: Any, count: int) -> Callable[[type[Opaque]], Any]:
+    """Give a class the kernel's struct: the verifier finds it in the value's BTF by this name and size."""
+
+    def apply(cls: type[Opaque]) -> type[Opaque]:
+        step = element.bits // 8
+        struct = Struct(name, cls=cls)
+        member = Field("val", element, 0) if count == 1 else Field("__opaque", Array(element, count), 0)
+        struct.set_layout((member,), step * count, step)
+        cls.__bpf_type__ = struct
+        return cls
+
+    return apply
+
+
+@_opaque("bpf_spin_lock", U32, 1)
+class SpinLock(Opaque):
+    """`bpf_spin_lock`: a field of a map value, held by `with bpf.spin_lock(value.lock):` (kernel 5.1)."""
+
+
+@_opaque("bpf_timer", U64, 2)
+class Timer(Opaque):
+    """`bpf_timer`: a field of a map value (kernel 5.15)."""
+
+
+@_opaque("bpf_wq", U64, 2)
+class Workqueue(Opaque):
+    """`bpf_wq`: work that may sleep, a field of a map value (kernel 6.10)."""
+
+
+@_opaque("bpf_dynptr", U64, 2)
+class Dynptr(Opaque):
+    """`bpf_dynptr`: a local variable for memory of a length known at run time (kernel 5.19)."""
+
+
+@_opaque("bpf_list_head", U64, 2)
+class ListHead(Opaque):
+    """`bpf_list_head`: the head of a linked list of allocated objects (kernel 6.2)."""
+
+
+@_opaque("bpf_list_node", U64, 3)
+class ListNode(Opaque):
+    """`bpf_list_node`: makes an allocated object fit for a list (kernel 6.2)."""
+
+
+@_opaque("bpf_rb_root", U64, 2)
+class RbRoot(Opaque):
+    """`bpf_rb_root`: the root of a red-black tree of allocated objects (kernel 6.3)."""
+
+
+@_opaque("bpf_rb_node", U64, 4)
+class RbNode(Opaque):
+    """`bpf_rb_node`: makes an allocated object fit for a tree (kernel 6.3)."""
+
+
+@_opaque("bpf_refcount", U32, 1)
+class RefCount(Opaque):
+    """`bpf_refcount`: lets an allocated object have several owners (kernel 6.4)."""
