@@ -10,7 +10,6 @@ import ctypes
 import enum
 import errno
 import os
-from types import TracebackType
 from typing import Any
 
 from pybpfc.runtime import attributes
@@ -196,9 +195,7 @@ class Fd:
     def __enter__(self) -> Fd:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self, close: Any = os.close) -> None:
