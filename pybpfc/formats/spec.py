@@ -1,0 +1,124 @@
+"""What an object file holds, before any kernel is asked: programs, maps, variables, types.
+
+Reading an object gives this; the loader and the VM work on it; it can be inspected and edited in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pybpfc.formats.btf import Btf
+
+RelocationKind = Literal["map", "data", "call", "function_address", "extern"]
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """A reference from an instruction to a symbol. `index` counts 8-byte instructions from the function's start.
+
+    `map`: the file descriptor of map `symbol`. `data`: an address `addend` bytes into data map `symbol`. `call` and
+    `function_address`: function `symbol`. `extern`: a kernel symbol or kconfig value.
+    """
+
+    index: int
+    kind: RelocationKind
+    symbol: str
+    addend: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LineInfo:
+    """Where an instruction comes from: `index` counts instructions, `text` is the source line."""
+
+    index: int
+    file: str
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoreRelocation:
+    """A CO-RE record: `kind` by the kernel's `enum bpf_core_relo_kind`."""
+
+    index: int
+    type_id: int
+    access: str
+    kind: int
+    access_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """A program or subprogram; `section` is its ELF section, `.text` for subprograms."""
+
+    name: str
+    section: str
+    insns: bytes
+    relocations: tuple[Relocation, ...] = ()
+    func_type_id: int = 0
+    line_info: tuple[LineInfo, ...] = ()
+    core_relos: tuple[CoreRelocation, ...] = ()
+    is_global: bool = True
+
+
+@dataclass(slots=True)
+class MapSpec:
+    """A map; data sections are maps of one entry with `initial` contents."""
+
+    name: str
+    type: int
+    key_size: int = 0
+    value_size: int = 0
+    max_entries: int = 0
+    flags: int = 0
+    map_extra: int = 0
+    numa_node: int | None = None
+    pinning: int = 0
+    key_type_id: int = 0
+    value_type_id: int = 0
+    inner: MapSpec | None = None
+    values: dict[int, str] = field(default_factory=dict)
+    section: str = ".maps"
+    initial: bytes | None = None
+
+    @property
+    def is_data(self) -> bool:
+        """Whether this is a data section."""
+        return self.initial is not None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether programs must not write it."""
+        return self.section.startswith((".rodata", ".kconfig"))
+
+
+@dataclass(frozen=True, slots=True)
+class VariableSpec:
+    """A global variable: `offset` bytes into the data map `section`."""
+
+    name: str
+    section: str
+    offset: int
+    size: int
+    type_id: int = 0
+
+
+@dataclass(slots=True)
+class ObjectSpec:
+    """One object file."""
+
+    programs: dict[str, FunctionSpec]
+    functions: dict[str, FunctionSpec]
+    maps: dict[str, MapSpec]
+    variables: dict[str, VariableSpec]
+    btf: Btf | None
+    license: str
+    big_endian: bool = False
+    version: int = 0
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def function(self, name: str) -> FunctionSpec | None:
+        """The program or subprogram called `name`."""
+        return self.programs.get(name) or self.functions.get(name)
