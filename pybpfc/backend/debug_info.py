@@ -1,0 +1,252 @@
+"""Debug information as LLVM metadata: what LLVM turns into `.BTF` and `.BTF.ext`.
+
+Every argument is named and typed, every instruction has its Python line and column, and every file carries its
+text, so that the kernel quotes Python even where no file is on disk.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybpfc.diagnostics.span import Span
+from pybpfc.ir.module import Function, GlobalVar, Linkage, MapDef, Module
+from pybpfc.lang.types import (
+    CHAR,
+    Array,
+    Bool,
+    Enum,
+    Error,
+    Field,
+    Int,
+    Pointer,
+    Struct,
+    Type,
+    View,
+    Void,
+    size_of,
+)
+
+_C_NAMES = {
+    (8, False): ("unsigned char", "DW_ATE_unsigned_char"),
+    (16, False): ("unsigned short", "DW_ATE_unsigned"),
+    (32, False): ("unsigned int", "DW_ATE_unsigned"),
+    (64, False): ("unsigned long long", "DW_ATE_unsigned"),
+    (8, True): ("signed char", "DW_ATE_signed_char"),
+    (16, True): ("short", "DW_ATE_signed"),
+    (32, True): ("int", "DW_ATE_signed"),
+    (64, True): ("long long", "DW_ATE_signed"),
+}
+
+
+def quote(text: str) -> str:
+    """Text as an LLVM string."""
+    out: list[str] = []
+    for byte in text.encode():
+        out.append(chr(byte) if 32 <= byte < 127 and byte not in (34, 92) else f"\\{byte:02X}")
+    return '"' + "".join(out) + '"'
+
+
+class DebugInfo:
+    """Numbers and collects metadata nodes; equal nodes are one."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.lines: list[str] = []
+        self._count = 0
+        self._known: dict[object, str] = {}
+        self._structs: dict[int, str] = {}
+        self._globals: list[str] = []
+        self.unit = self._new()
+
+    def _new(self) -> str:
+        self._count += 1
+        return f"!{self._count - 1}"
+
+    def node(self, text: str, *, distinct: bool = False) -> str:
+        """The reference of a node with this text."""
+        if not distinct and text in self._known:
+            return self._known[text]
+        name = self._new()
+        self.lines.append(f"{name} = {'distinct ' if distinct else ''}{text}")
+        if not distinct:
+            self._known[text] = name
+        return name
+
+    def file(self, path: str) -> str:
+        """A source file, its text included."""
+        source = self.module.sources.get(path)
+        embedded = f", source: {quote(source)}" if source is not None else ""
+        directory, name = os.path.split(path)
+        return self.node(f"!DIFile(filename: {quote(name)}, directory: {quote(directory or '.')}{embedded})")
+
+    def location(self, span: Span, scope: str) -> str:
+        """A place in the source within a function."""
+        return self.node(f"!DILocation(line: {span.line}, column: {span.column}, scope: {scope})")
+
+    # --------------------------------------------------------------------------- types
+
+    def type(self, type: Type) -> str:
+        """A type's node; `null` for nothing."""
+        match type:
+            case Void() | Error():
+                return "null"
+            case Bool():
+                return self._basic("_Bool", 8, "DW_ATE_boolean")
+            case Int():
+                name, encoding = _C_NAMES[type.bits, type.signed]
+                base = self._basic(name, type.bits, encoding)
+                if not type.big_endian:
+                    return base
+                return self.node(f'!DIDerivedType(tag: DW_TAG_typedef, name: "__be{type.bits}", baseType: {base})')
+            case Enum():
+                return self._enum(type)
+            case Array():
+                element = self._element(type)
+                count = self.node(f"!{{{self.node(f'!DISubrange(count: {type.length})')}}}")
+                size = size_of(type) * 8
+                return self.node(
+                    f"!DICompositeType(tag: DW_TAG_array_type, baseType: {element}, size: {size}, elements: {count})"
+                )
+            case Pointer():
+                return self._pointer(self.type(type.to))
+            case Struct():
+                return self._struct(type)
+
+    def _basic(self, name: str, bits: int, encoding: str) -> str:
+        return self.node(f'!DIBasicType(name: "{name}", size: {bits}, encoding: {encoding})')
+
+    def _element(self, type: Array) -> str:
+        if type.view is View.STR and type.element == CHAR:
+            return self._basic("char", 8, "DW_ATE_signed_char")
+        return self.type(type.element)
+
+    def _pointer(self, base: str) -> str:
+        return self.node(f"!DIDerivedType(tag: DW_TAG_pointer_type, baseType: {base}, size: 64)")
+
+    def _enum(self, type: Enum) -> str:
+        unsigned = "" if type.underlying.signed else ", isUnsigned: true"
+        members = [self.node(f"!DIEnumerator(name: {quote(n)}, value: {v}{unsigned})") for n, v in type.members]
+        elements = self.node(f"!{{{', '.join(members)}}}")
+        return self.node(
+            f"!DICompositeType(tag: DW_TAG_enumeration_type, name: {quote(type.name)}, "
+            f"baseType: {self.type(type.underlying)}, size: {type.underlying.bits}, elements: {elements})"
+        )
+
+    def _struct(self, type: Struct) -> str:
+        known = self._structs.get(id(type))
+        if known is not None:
+            return known
+        name = self._structs[id(type)] = self._new()
+        members = [self._member(f) for f in type.fields]
+        elements = self.node(f"!{{{', '.join(members)}}}")
+        tag = "DW_TAG_union_type" if type.union else "DW_TAG_structure_type"
+        self.lines.append(
+            f"{name} = distinct !DICompositeType(tag: {tag}, name: {quote(type.name)}, "
+            f"size: {type.size * 8}, align: {type.align * 8}, elements: {elements})"
+        )
+        return name
+
+    def _member(self, f: Field) -> str:
+        base = self.type(f.type)
+        if f.bits is not None:
+            offset = f.offset * 8 + f.bit_offset
+            return self.node(
+                f"!DIDerivedType(tag: DW_TAG_member, name: {quote(f.name)}, baseType: {base}, size: {f.bits}, "
+                f"offset: {offset}, flags: DIFlagBitField, extraData: i64 {f.offset * 8})"
+            )
+        return self.node(
+            f"!DIDerivedType(tag: DW_TAG_member, name: {quote(f.name)}, baseType: {base}, "
+            f"size: {size_of(f.type) * 8}, offset: {f.offset * 8})"
+        )
+
+    # ----------------------------------------------------------------- functions, globals
+
+    def function(self, function: Function) -> str:
+        """A function's node, its parameters as retained nodes."""
+        file = self.file(function.span.file)
+        name = self._new()
+        types = [self.type(function.result), *(self.type(p.type) for p in function.params)]
+        signature = self.node(f"!DISubroutineType(types: {self.node('!{' + ', '.join(types) + '}')})")
+        params = [
+            self.node(
+                f"!DILocalVariable(name: {quote(_c_name(p.name))}, arg: {i}, scope: {name}, file: {file}, "
+                f"line: {p.span.line}, type: {self.type(p.type)})"
+            )
+            for i, p in enumerate(function.params, 1)
+        ]
+        retained = self.node(f"!{{{', '.join(params)}}}")
+        flags = "DISPFlagDefinition | DISPFlagOptimized"
+        if function.linkage is Linkage.STATIC:
+            flags = f"DISPFlagLocalToUnit | {flags}"
+        self.lines.append(
+            f"{name} = distinct !DISubprogram(name: {quote(function.name)}, scope: {file}, file: {file}, "
+            f"line: {function.span.line}, type: {signature}, scopeLine: {function.span.line}, "
+            f"flags: DIFlagPrototyped, spFlags: {flags}, unit: {self.unit}, retainedNodes: {retained})"
+        )
+        return name
+
+    def variable(self, name: str, type: str, span: Span) -> str:
+        """A global variable's node."""
+        file = self.file(span.file)
+        variable = self.node(
+            f"!DIGlobalVariable(name: {quote(name)}, scope: {self.unit}, file: {file}, line: {span.line}, "
+            f"type: {type}, isLocal: false, isDefinition: true)",
+            distinct=True,
+        )
+        expression = self.node(f"!DIGlobalVariableExpression(var: {variable}, expr: !DIExpression())")
+        self._globals.append(expression)
+        return expression
+
+    def global_variable(self, variable: GlobalVar) -> str:
+        """The node of a user's global; constants are `const volatile`, as their values are set before load."""
+        base = self.type(variable.type)
+        if variable.section == ".rodata":
+            base = self.node(f"!DIDerivedType(tag: DW_TAG_volatile_type, baseType: {base})")
+            base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
+        return self.variable(variable.name, base, variable.span)
+
+    def map(self, map: MapDef, attributes: list[tuple[str, int | Type]]) -> str:
+        """The node of a map: a struct of pointers, in libbpf's idiom."""
+        members: list[str] = []
+        integer = self._basic("int", 32, "DW_ATE_signed")
+        for index, (name, value) in enumerate(attributes):
+            if isinstance(value, int):
+                subrange = self.node(f"!{{{self.node(f'!DISubrange(count: {value})')}}}")
+                array = self.node(
+                    f"!DICompositeType(tag: DW_TAG_array_type, baseType: {integer}, "
+                    f"size: {32 * value}, elements: {subrange})"
+                )
+                base = self._pointer(array)
+            else:
+                base = self._pointer(self.type(value))
+            members.append(
+                self.node(
+                    f"!DIDerivedType(tag: DW_TAG_member, name: {quote(name)}, baseType: {base}, "
+                    f"size: 64, offset: {index * 64})"
+                )
+            )
+        elements = self.node(f"!{{{', '.join(members)}}}")
+        size = 64 * len(attributes)
+        struct = self.node(
+            f"!DICompositeType(tag: DW_TAG_structure_type, size: {size}, elements: {elements})", distinct=True
+        )
+        return self.variable(map.name, struct, map.span)
+
+    def finish(self) -> list[str]:
+        """All metadata, the compile unit and the module flags included."""
+        file = self.file(self.module.file)
+        globals = self.node(f"!{{{', '.join(self._globals)}}}")
+        self.lines.append(
+            f'{self.unit} = distinct !DICompileUnit(language: DW_LANG_C11, file: {file}, producer: "pybpfc", '
+            f"isOptimized: true, runtimeVersion: 0, emissionKind: FullDebug, globals: {globals})"
+        )
+        flags = [self.node('!{i32 7, !"Dwarf Version", i32 5}'), self.node('!{i32 2, !"Debug Info Version", i32 3}')]
+        named = [f"!llvm.dbg.cu = !{{{self.unit}}}", f"!llvm.module.flags = !{{{', '.join(flags)}}}"]
+        return [*named, *self.lines]
+
+
+def _c_name(name: str) -> str:
+    """BTF accepts C identifiers only."""
+    return name.replace(".", "_") or "_"
+
+
