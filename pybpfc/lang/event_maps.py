@@ -29,8 +29,7 @@ class EventBuffer(BpfMap, Generic[E]):
     def reader(self) -> Any:
         """The consumer of this buffer, made at its first use."""
         if self._reader is None:
-            codec = self._codecs()[1]
-            self._reader = self.handle.reader(codec.decode, codec.size)
+            self._reader = self.handle.reader(self._codecs()[1])
         return self._reader
 
     def __iter__(self) -> Iterator[E]:

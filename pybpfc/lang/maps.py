@@ -6,7 +6,7 @@ map that the last `load()` of its module created, through a handle that the runt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -72,8 +72,8 @@ class MapHandle(Protocol):
         """Pin the map in a BPF file system."""
         ...
 
-    def reader(self, decode: Callable[[Any, int], Any], size: int) -> Any:
-        """A reader of a ring or perf buffer; `decode` makes the events of `size` bytes."""
+    def reader(self, codec: Codec) -> Any:
+        """A reader of a ring or perf buffer, whose events `codec` decodes; one of no size leaves them bytes."""
         ...
 
 
@@ -122,6 +122,14 @@ class BpfMap:
         self._handle: MapHandle | None = None
         self._key_codec: Codec | None = None
         self._value_codec: Codec | None = None
+
+    @classmethod
+    def of(cls, declaration: MapDeclaration) -> BpfMap:
+        """A map object of a declaration that was found in an object or in the kernel, not in Python code."""
+        made = cls.__new__(cls)
+        BpfMap.__init__(made, declaration.max_entries)
+        made._declaration = declaration
+        return made
 
     @property
     def declaration(self) -> MapDeclaration:

@@ -94,7 +94,7 @@ class EventReader:
                 continue
             ready = loop.create_future()
             number = self.fileno()
-            loop.add_reader(number, lambda future=ready: future.done() or future.set_result(None))
+            loop.add_reader(number, _wake, ready)
             try:
                 await ready
             finally:
@@ -122,6 +122,11 @@ class EventReader:
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
             self.close()
+
+
+def _wake(future: Any) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class _Interrupt:

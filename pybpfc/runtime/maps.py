@@ -11,15 +11,19 @@ import errno
 import mmap
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.lang.errors import NotLoadedError
 from pybpfc.runtime import attributes
 from pybpfc.runtime.cpus import possible_cpus
 from pybpfc.runtime.syscall import BPF_F_MMAPABLE, ENOTSUPP, Command, Fd, address, bpf, object_info, object_pin
+
+if TYPE_CHECKING:
+    from pybpfc.lang.codec import Codec
+    from pybpfc.runtime.events import EventReader
 
 BPF_ANY, BPF_NOEXIST, BPF_EXIST = 0, 1, 2
 
@@ -94,7 +98,8 @@ class Map:
             map_fd=fd.number, key=address(self._key) if key_size else 0, value=address(self._value)
         )
         self._batches: bool | None = None
-        self._readers: list[Any] = []
+        self._readers: list[EventReader] = []
+        self.owner: object = None
 
     @classmethod
     def from_fd(cls, fd: Fd, name: str = "") -> Map:
@@ -364,16 +369,17 @@ class Map:
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
         return mmap.mmap(self.fd, length, flags=mmap.MAP_SHARED, prot=protection)
 
-    def reader(self, decode: Callable[[Any, int], Any], size: int) -> Any:
-        """A reader of a ring or perf buffer; `decode` makes the events of `size` bytes."""
-        from pybpfc.runtime.ringbuf import RingBufReader
-
+    def reader(self, codec: Codec) -> EventReader:
+        """A reader of a ring or perf buffer, whose events `codec` decodes; one of no size leaves them bytes."""
+        reader: EventReader
         if self.type_name == "BPF_MAP_TYPE_RINGBUF":
-            reader: Any = RingBufReader(self.fd, self.max_entries, decode, size, self.name)
+            from pybpfc.runtime.ringbuf import RingBufReader
+
+            reader = RingBufReader(self.fd, self.max_entries, codec, self.name)
         elif self.type_name == "BPF_MAP_TYPE_PERF_EVENT_ARRAY":
             from pybpfc.runtime.perf_buffer import PerfBufferReader
 
-            reader = PerfBufferReader(self, decode, size)
+            reader = PerfBufferReader(self, codec)
         else:
             raise TypeError(f"map `{self.name}` is no event buffer")
         self._readers.append(reader)

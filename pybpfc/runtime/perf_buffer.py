@@ -11,10 +11,9 @@ import fcntl
 import mmap
 import select
 import struct
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pybpfc.lang.codec import CodecError
+from pybpfc.lang.codec import Codec, CodecError
 from pybpfc.runtime.attributes import PerfEventAttr
 from pybpfc.runtime.cpus import online_cpus
 from pybpfc.runtime.events import EventReader
@@ -75,10 +74,10 @@ class _CpuRing:
 class PerfBufferReader(EventReader):
     """The consumer of a PERF_EVENT_ARRAY."""
 
-    def __init__(self, target: Map, decode: Callable[[Any, int], Any], event_size: int, pages: int = PAGES) -> None:
+    def __init__(self, target: Map, codec: Codec, pages: int = PAGES) -> None:
         super().__init__(target.name)
-        self._decode = decode
-        self._event_size = event_size
+        self._codec = codec
+        self._event_size = codec.size
         self._lost = 0
         self._rings: list[_CpuRing] = []
         try:
@@ -134,7 +133,7 @@ class PerfBufferReader(EventReader):
                 raise CodecError(
                     f"an event of {length} bytes in `{self.name}`, which holds events of {self._event_size}"
                 )
-            events.append(self._decode(record, 4))
+            events.append(self._codec.decode(record, 4) if self._event_size else record[4 : 4 + length])
 
     def _release(self) -> None:
         for ring in self._rings:

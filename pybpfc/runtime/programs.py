@@ -100,6 +100,7 @@ class Program:
         self.section = section
         self.kind = kind
         self.links: list[Link] = []
+        self.owner: object = None
         self._fd = fd
 
     @property

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.diagnostics.errors import LoadError
-from pybpfc.lang.codec import CodecError
+from pybpfc.lang.codec import Codec, CodecError
 from pybpfc.runtime.events import EventReader
 from pybpfc.runtime.syscall import Fd
 
@@ -33,13 +33,13 @@ _WINDOW = 32
 class RingBufReader(EventReader):
     """The consumer of one ring buffer. There must be only one, in all processes."""
 
-    def __init__(self, fd: int, size: int, decode: Callable[[Any, int], Any], event_size: int, name: str = "") -> None:
+    def __init__(self, fd: int, size: int, codec: Codec, name: str = "") -> None:
         super().__init__(name)
         self._fd = Fd(os.dup(fd))
         self._mask = size - 1
-        self._decode = decode
-        self._event_size = event_size
-        self._stride = HEADER + (event_size + 7) // 8 * 8
+        self._codec = codec
+        self._event_size = codec.size
+        self._stride = HEADER + (codec.size + 7) // 8 * 8
         self.count_lost: Callable[[], int] | None = None
         page = mmap.PAGESIZE
         try:
@@ -52,8 +52,8 @@ class RingBufReader(EventReader):
                 errno=error.errno or 0,
                 remedy="raise RLIMIT_MEMLOCK, or make it smaller" if error.errno == errno.EPERM else "make it smaller",
             ) from None
-        self._consumer = memoryview(self._consumer_page)[:8].cast("N")
-        self._producer = memoryview(self._producer_pages)[:8].cast("N")
+        self._consumer = memoryview(self._consumer_page)[:8].cast("Q")
+        self._producer = memoryview(self._producer_pages)[:8].cast("Q")
         self._data = memoryview(self._producer_pages)[page:]
         self._words = self._data.cast("I")
         self._epoll.register(self._fd.number, select.EPOLLIN)
@@ -79,7 +79,7 @@ class RingBufReader(EventReader):
             while position != end and len(events) < limit:
                 start = position & self._mask
                 count = min((end - position) // self._stride, limit - len(events), window)
-                taken = self._take_run(events, start, count) if count else 0
+                taken = self._take_run(events, start, count) if count and self._event_size else 0
                 if taken:
                     position += taken * self._stride
                     window = 2 * window if taken == window else _WINDOW
@@ -105,9 +105,8 @@ class RingBufReader(EventReader):
         _fence()
         if headers.count(size) != count:
             count = next(index for index, header in enumerate(headers) if header != size)
-        decode, data = self._decode, self._data
-        first = start + HEADER
-        events += [decode(data, offset) for offset in range(first, first + count * stride, stride)]
+        if count:
+            events += self._codec.decode_many(self._data, count, stride, start + HEADER)
         return count
 
     def _take_one(self, events: list[Any], start: int) -> int:
@@ -122,7 +121,10 @@ class RingBufReader(EventReader):
                     f"an event of {length} bytes in `{self.name}`, which holds events of {self._event_size}"
                 )
             _fence()
-            events.append(self._decode(self._data, start + HEADER))
+            first = start + HEADER
+            events.append(
+                self._codec.decode(self._data, first) if self._event_size else bytes(self._data[first : first + length])
+            )
         return self._step(start)
 
     def _step(self, start: int) -> int:

@@ -13,6 +13,9 @@ from pybpfc.runtime.links.tcx import order
 from pybpfc.runtime.programs import Program
 from pybpfc.runtime.syscall import Fd
 
+_SHARING = 3
+"""BPF_F_ALLOW_OVERRIDE and BPF_F_ALLOW_MULTI: links always share the hook, and take neither."""
+
 
 class CgroupLink(Link):
     """A program on a control group and those below it."""
@@ -28,16 +31,19 @@ def attach(
     before: Program | Link | None = None,
     after: Program | Link | None = None,
     first: bool = False,
+    flags: int = 0,
 ) -> Link:
     """Attach to a cgroup given by its directory or descriptor (kernel 5.7); an order among programs needs 6.17."""
     if cgroup is None:
         raise MissingTarget(f"`{program.name}` needs a cgroup to attach to", remedy='attach(cgroup="/sys/fs/cgroup/…")')
     attach_type = ATTACH_TYPES.get(program.expected_attach_type or "BPF_CGROUP_INET_INGRESS", 0)
-    flags, relative = order(before, after, first)
+    placing, relative = order(before, after, first)
     target = f"cgroup {cgroup}"
     with open_directory(cgroup, program) as directory:
         try:
-            fd = create_link(program, directory.number, attach_type, flags=flags, ordered=(relative, 0))
+            fd = create_link(
+                program, directory.number, attach_type, flags=placing | flags & ~_SHARING, ordered=(relative, 0)
+            )
         except OSError as error:
             raise attach_error(program, error, target, _CAUSES, ("CAP_NET_ADMIN",)) from None
     return CgroupLink(program, fd, target)

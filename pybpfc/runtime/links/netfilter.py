@@ -29,7 +29,7 @@ def attach(
     *,
     pf: str | int = "ipv4",
     priority: int = -128,
-    defragment: bool = False,
+    defrag: bool = False,
 ) -> Link:
     """Attach to a hook (`prerouting`, `input`, `forward`, `output`, `postrouting`) of `ipv4` or `ipv6`."""
     if hook is None:
@@ -42,7 +42,7 @@ def attach(
             remedy=f"hooks are {', '.join(HOOKS)}; families are {', '.join(FAMILIES)}",
         )
     target = f"netfilter {hook} of {pf}"
-    options = (family, number, priority, BPF_F_NETFILTER_IP_DEFRAG if defragment else 0)
+    options = (family, number, priority, BPF_F_NETFILTER_IP_DEFRAG if defrag else 0)
     try:
         fd = create_link(program, 0, ATTACH_TYPES["BPF_NETFILTER"], netfilter=options)
     except OSError as error:
@@ -56,5 +56,5 @@ _CAUSES = {
     errno.EAFNOSUPPORT: ("the family has no netfilter hooks in this kernel", "use `ipv4` or `ipv6`"),
     errno.EBUSY: ("a program with this priority is on the hook already", "choose another priority"),
     errno.EEXIST: ("a program with this priority is on the hook already", "choose another priority"),
-    errno.ENOENT: ("the kernel lacks the defragmentation module", "leave `defragment` out"),
+    errno.ENOENT: ("the kernel lacks the defragmentation module", "leave `defrag` out"),
 }

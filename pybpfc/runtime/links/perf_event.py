@@ -88,7 +88,7 @@ def attach(
     *,
     freq: int | None = None,
     period: int | None = None,
-    pid: int = -1,
+    pid: int | None = None,
     cpu: int | Sequence[int] | None = None,
     fd: Any = None,
     cookie: int = 0,
@@ -111,8 +111,8 @@ def attach(
         request.sample_period = period
     else:
         request.sample_period, request.flags = freq or 99, FREQUENCY
-    cpus = [cpu] if isinstance(cpu, int) else list(cpu) if cpu is not None else [-1] if pid > 0 else online_cpus()
-    openers = [lambda number=number: perf_event_open(request, pid, number) for number in cpus]
+    cpus = [cpu] if isinstance(cpu, int) else list(cpu) if cpu is not None else [-1] if pid else online_cpus()
+    openers = [lambda number=number: perf_event_open(request, pid or -1, number) for number in cpus]
     return _attach(program, openers, f"perf event {event or 'cpu_clock'}", cookie)
 
 

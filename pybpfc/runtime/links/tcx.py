@@ -24,12 +24,14 @@ def attach(
     program: Program,
     interface: str | int | None = None,
     *,
+    ifindex: int | None = None,
     before: Program | Link | None = None,
     after: Program | Link | None = None,
     first: bool = False,
     expected_revision: int = 0,
 ) -> Link:
     """Attach to an interface, behind the programs there; or `before` or `after` one of them, or as the `first`."""
+    interface = interface if interface is not None else ifindex
     if interface is None:
         raise MissingTarget(f"`{program.name}` needs an interface to attach to", remedy='attach(interface="eth0")')
     index, target = resolve_interface(program, interface)

@@ -26,7 +26,7 @@ def attach(
     path: str | None = None,
     symbol: str | None = None,
     offset: int = 0,
-    pid: int = -1,
+    pid: int | None = None,
     counter_offset: int = 0,
     cookie: int = 0,
 ) -> PerfLink:
@@ -47,7 +47,12 @@ def attach(
     returns = program.section_name.startswith("uret")
     try:
         event = open_probe(
-            "uprobe", os.path.abspath(binary), start + offset, returns=returns, pid=pid, counter_offset=counter_offset
+            "uprobe",
+            os.path.abspath(binary),
+            start + offset,
+            returns=returns,
+            pid=pid or -1,
+            counter_offset=counter_offset,
         )
         return attach_to_event(program, event, where, cookie, UprobeLink)
     except OSError as error:

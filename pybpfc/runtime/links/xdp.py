@@ -23,11 +23,14 @@ class XdpLink(Link):
     details = (("ifindex", 0, 4, False),)
 
 
-def attach(program: Program, interface: str | int | None = None, *, mode: Mode = "auto") -> Link:
+def attach(
+    program: Program, interface: str | int | None = None, *, ifindex: int | None = None, mode: Mode = "auto"
+) -> Link:
     """Attach to an interface given by name or index (kernel 5.9).
 
     `native` runs in the driver, `generic` in the network stack whatever the driver, `auto` in the driver where it can.
     """
+    interface = interface if interface is not None else ifindex
     if interface is None:
         raise MissingTarget(f"`{program.name}` needs an interface to attach to", remedy='attach(interface="eth0")')
     if mode not in _MODES:

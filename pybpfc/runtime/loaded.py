@@ -1,0 +1,214 @@
+"""A loaded object: its programs, maps and globals, until it is closed."""
+
+from __future__ import annotations
+
+import difflib
+import mmap
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pybpfc.diagnostics.errors import LoadError
+from pybpfc.formats.spec import VariableSpec
+from pybpfc.lang.codec import Codec, CodecError
+from pybpfc.lang.maps import BpfMap
+from pybpfc.runtime.maps import Map
+from pybpfc.runtime.programs import Program
+
+if TYPE_CHECKING:
+    from pybpfc.runtime.links.base import Link
+
+
+class Globals:
+    """The global variables of an object, by attribute or by name; read and written in the programs' own memory.
+
+    Values of 1, 2, 4 or 8 bytes are read and written in one access, so they are never torn.
+    """
+
+    def __init__(self, variables: Iterable[tuple[VariableSpec, Codec]], maps: Mapping[str, Map]) -> None:
+        found = {variable.name: (variable, codec) for variable, codec in variables}
+        object.__setattr__(self, "_variables", found)
+        object.__setattr__(self, "_maps", maps)
+        object.__setattr__(self, "_memory", {})
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __getitem__(self, name: str) -> Any:
+        variable, codec = self._find(name)
+        return codec.decode(self._view(variable.section), variable.offset)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        variable, codec = self._find(name)
+        if variable.section.startswith((".rodata", ".kconfig")):
+            raise AttributeError(f"`{name}` is a constant: set it when loading, `load(…, {name}={value!r})`")
+        view = self._view(variable.section)
+        raw = codec.encode(value)
+        word = _WORDS.get(len(raw))
+        if word is not None and variable.offset % len(raw) == 0:
+            cells = view.cast(word)
+            cells[variable.offset // len(raw)] = memoryview(raw).cast(word)[0]
+            cells.release()
+        else:
+            view[variable.offset : variable.offset + len(raw)] = raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names()
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._names()]
+
+    def __repr__(self) -> str:
+        return f"<globals: {', '.join(self._names()) or 'none'}>"
+
+    def asdict(self) -> dict[str, Any]:
+        """All values."""
+        return {name: self[name] for name in self._names()}
+
+    def _names(self) -> Mapping[str, Any]:
+        names: Mapping[str, Any] = object.__getattribute__(self, "_variables")
+        return names
+
+    def _find(self, name: str) -> tuple[VariableSpec, Codec]:
+        found: tuple[VariableSpec, Codec] | None = self._names().get(name)
+        if found is None:
+            close = difflib.get_close_matches(name, self._names(), n=1)
+            raise AttributeError(
+                f"the object has no global `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
+            )
+        return found
+
+    def _view(self, section: str) -> memoryview:
+        """The memory of a data section, mapped at its first use."""
+        memory: dict[str, tuple[mmap.mmap, memoryview]] = object.__getattribute__(self, "_memory")
+        if section not in memory:
+            handle: Map = object.__getattribute__(self, "_maps")[section]
+            area = handle.memory(writable=not section.startswith((".rodata", ".kconfig")))
+            memory[section] = (area, memoryview(area))
+        return memory[section][1]
+
+    def _close(self) -> None:
+        memory: dict[str, tuple[mmap.mmap, memoryview]] = object.__getattribute__(self, "_memory")
+        for area, view in memory.values():
+            view.release()
+            area.close()
+        memory.clear()
+
+
+_WORDS: dict[int, Any] = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+class LoadedObject:
+    """What `load` gives. Use it in a `with`, or keep it: when nobody holds it, its programs detach.
+
+    Programs, maps and globals are in `programs`, `maps` and `globals`; programs and maps are attributes as well.
+    """
+
+    def __init__(
+        self, programs: Mapping[str, Program], maps: Mapping[str, BpfMap], handles: Mapping[str, Map], globals: Globals
+    ) -> None:
+        self.programs: Mapping[str, Program] = MappingProxyType(dict(programs))
+        self.maps: Mapping[str, BpfMap] = MappingProxyType(dict(maps))
+        self.handles: Mapping[str, Map] = MappingProxyType(dict(handles))
+        self.globals = globals
+        self.attach_options: Mapping[str, Mapping[str, Any]] = {}
+        self._closed = False
+        for part in (*self.programs.values(), *self.handles.values()):
+            part.owner = self  # whoever holds a part holds the whole: it must not detach behind his back
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "programs" not in self.__dict__:
+            raise AttributeError(name)
+        if name in self.programs:
+            return self.programs[name]
+        if name in self.maps:
+            return self.maps[name]
+        known = [*self.programs, *self.maps]
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean `{close[0]}`?" if close else f"; it has {', '.join(known) or 'nothing'}"
+        if name in self.globals:
+            hint = f"; the global is `globals.{name}`"
+        raise AttributeError(f"the object has no program or map `{name}`{hint}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.programs, *self.maps]
+
+    @property
+    def links(self) -> list[Link]:
+        """All attachments made through the object's programs."""
+        return [link for program in self.programs.values() for link in program.links]
+
+    def attach_all(self) -> list[Link]:
+        """Attach every program whose section or options say where; all or none when one fails.
+
+        Programs that need a place that nobody named (an interface, a cgroup) are left alone; so are those of
+        sections that begin with `?`.
+        """
+        from pybpfc.runtime.links.base import MissingTarget, attacher
+
+        made: list[Link] = []
+        try:
+            for program in self.programs.values():
+                options = dict(self.attach_options.get(program.name, {}))
+                if program.section.startswith("?") or attacher(program.kind.attach) is None:
+                    continue
+                try:
+                    made.append(program.attach(**options))
+                except MissingTarget:
+                    continue
+        except BaseException:
+            for link in made:
+                link.program.links.remove(link)
+                link.detach()
+            raise
+        return made
+
+    def detach(self) -> None:
+        """End all attachments; programs and maps stay loaded."""
+        for program in self.programs.values():
+            program.detach()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """End all attachments that are not pinned, and let go of programs and maps. Doing it again is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        for program in self.programs.values():
+            program.close()
+        self.globals._close()
+        for handle in self.handles.values():
+            handle.close()
+
+    def __enter__(self) -> LoadedObject:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed object" if self._closed else "object"
+        return f"<{state}: programs {', '.join(self.programs) or 'none'}; maps {', '.join(self.maps) or 'none'}>"
+
+
+def encode_initial(name: str, codec: Codec, value: Any) -> bytes:
+    """A global's initial value as bytes; raises LoadError when it does not fit."""
+    try:
+        return codec.encode(value)
+    except (CodecError, TypeError) as error:
+        raise LoadError(f"`{name}` can't be set to {value!r}: {error}") from None
