@@ -81,10 +81,11 @@ class BtfTypes:
     def _enum(self, found: BtfType) -> Type:
         underlying = Int(found.size * 8, found.flag)
         members = dict(found.enumerators)
-        cls: type[enum.IntEnum] | None = None
-        if members and all(name.isidentifier() and not name.startswith("_") for name in members):
-            cls = enum.IntEnum(found.name or "enum", members)
-        return Enum(found.name or "enum", underlying, found.enumerators, cls)
+        name = found.name or "enum"
+        if not members or not all(member.isidentifier() and not member.startswith("_") for member in members):
+            return Enum(name, underlying, found.enumerators)
+        make: Any = enum.IntEnum
+        return Enum(name, underlying, found.enumerators, make(name, members))
 
     def _array(self, found: BtfType) -> Type:
         element = self.btf.skip_modifiers(found.type)

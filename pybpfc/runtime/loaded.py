@@ -84,9 +84,8 @@ class Globals:
         found: tuple[VariableSpec, Codec] | None = self._names().get(name)
         if found is None:
             close = difflib.get_close_matches(name, self._names(), n=1)
-            raise AttributeError(
-                f"the object has no global `{name}`" + (f"; did you mean `{close[0]}`?" if close else "")
-            )
+            hint = f"; did you mean `{close[0]}`?" if close else ""
+            raise AttributeError(f"the object has no global `{name}`{hint}")
         return found
 
     def _view(self, section: str) -> memoryview:
@@ -124,8 +123,11 @@ class LoadedObject:
         self.globals = globals
         self.attach_options: Mapping[str, Mapping[str, Any]] = {}
         self._closed = False
-        for part in (*self.programs.values(), *self.handles.values()):
-            part.owner = self  # whoever holds a part holds the whole: it must not detach behind his back
+        # whoever holds a part holds the whole: it must not detach behind his back
+        for program in self.programs.values():
+            program.owner = self
+        for handle in self.handles.values():
+            handle.owner = self
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "programs" not in self.__dict__:

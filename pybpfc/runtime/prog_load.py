@@ -131,7 +131,7 @@ def _add_records(job: Job, btf: BtfImage, request: ProgLoad, buffers: list[objec
     if job.program.core_relos:
         if running() < KERNEL_APPLIES_CORE:
             raise LoadError(
-                f"`{job.program.name}` has CO-RE records, which kernels before {KERNEL_APPLIES_CORE} do not apply themselves",
+                f"`{job.program.name}` has CO-RE records, which this kernel does not apply itself",
                 remedy=f"use a kernel from {KERNEL_APPLIES_CORE} on, or compile without `preserve_access_index`",
             )
         core = [
@@ -235,8 +235,8 @@ def _add_diagnostic(error: VerifierError, job: Job, place: LineInfo, message: st
     sources = SourceMap()
     for file, text in job.sources.items():
         sources.add(file, text)
-    text = sources.line(place.file, place.line)
-    if text is None:
+    text = sources.line(place.file, place.line) or ""
+    if not text:
         text = place.text
         sources.add(place.file, "\n" * (place.line - 1) + text)
     first = len(text) - len(text.lstrip()) + 1
