@@ -108,7 +108,7 @@ def _check_table(data: bytes) -> None:
     if entry != 64 or not count or at + count * entry > len(data) or names >= count:
         raise BadElf("the ELF section table is damaged or cut off")
     for index in range(count):
-        kind, offset, size, each = struct.unpack_from(order + "I12xQQ16xQ", data, at + index * entry + 4)[0:4]
+        kind, offset, size, each = struct.unpack_from(order + "I16xQQ16xQ", data, at + index * entry + 4)
         if kind not in (0, SHT_NOBITS) and offset + size > len(data):
             raise BadElf(f"ELF section {index} reaches past the end of the file")
         if kind == SHT_NOBITS and size > MAX_SIZE:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from pybpfc.cache import Dependencies
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.diagnostics.sink import DiagnosticSink
@@ -15,6 +18,15 @@ from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
 
 MAX_LICENSE = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A checked module: the typed tree, what it depends on, and the desugared functions for those who ask."""
+
+    unit: t.TUnit
+    dependencies: Dependencies
+    desugared: tuple[ast.FunctionDef, ...]
 
 
 def programs_of(namespace: Mapping[str, Any]) -> list[Program[..., Any]]:
@@ -29,7 +41,7 @@ def analyze(
     file: str,
     sink: DiagnosticSink,
     programs: Iterable[Program[..., Any]] | None = None,
-) -> t.TUnit | None:
+) -> Analysis | None:
     """Check a module; None when there were errors, which the sink then holds."""
     unit = Unit(name, file, namespace, sink, license=_license(namespace, file, sink))
     chosen = list(programs) if programs is not None else programs_of(namespace)
@@ -56,7 +68,8 @@ def analyze(
     if failed or sink.errors:
         return None
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
-    return t.TUnit(name, file, unit.license, functions, list(unit.maps.values()), list(unit.globals.values()), sources)
+    tree = t.TUnit(name, file, unit.license, functions, list(unit.maps.values()), list(unit.globals.values()), sources)
+    return Analysis(tree, unit.dependencies(), tuple(unit.desugared))
 
 
 def _license(namespace: Mapping[str, Any], file: str, sink: DiagnosticSink) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import enum
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
 from pybpfc.abi.helpers import HELPERS
+from pybpfc.cache import Dependencies, fingerprint
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
@@ -56,6 +58,9 @@ class Unit:
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
     calls: dict[str, set[str]] = field(default_factory=dict)
+    desugared: list[ast.FunctionDef] = field(default_factory=list)
+    used: dict[tuple[str, str], str] = field(default_factory=dict)
+    complete: bool = True
     _signatures: dict[int, s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
 
@@ -87,8 +92,31 @@ class Unit:
         found, value = captured.lookup(name)
         if not found:
             return s.Undefined(name)
+        self._note(captured, name, value)
         origin = self._imported_global(captured, name)
         return origin if origin is not None else self.classify(name, value, captured.globals)
+
+    def _note(self, captured: Captured, name: str, value: Any) -> None:
+        """Remember what this compilation depends on."""
+        if name in captured.nonlocals:
+            self.complete = False
+        elif name in captured.globals:
+            module = self.name if captured.globals is self.namespace else str(captured.globals.get("__name__", ""))
+            self.used[module, name] = fingerprint(value)
+
+    def dependencies(self) -> Dependencies:
+        """The files and the live values that this unit was made from."""
+        files = tuple(f for f in self.files.parsed if os.path.isabs(f))
+        names = [(module, name, value) for (module, name), value in self.used.items()]
+        for value, definition in self.maps_by_object():
+            if self.namespace.get(definition.name) is value:
+                names.append((self.name, definition.name, fingerprint(value)))
+        return Dependencies(files, tuple(names), self.complete and len(files) == len(self.files.parsed))
+
+    def maps_by_object(self) -> list[tuple[BpfMap, MapDef]]:
+        """The live map objects with their definitions."""
+        found = {id(v): v for v in self.namespace.values() if isinstance(v, BpfMap)}
+        return [(found[key], definition) for key, definition in self.maps.items() if key in found]
 
     def member(self, base: s.Namespace, name: str) -> s.Symbol:
         """What `base.name` stands for."""
@@ -101,6 +129,10 @@ class Unit:
         except AttributeError:
             return s.Undefined(name, base.name, tuple(n for n in dir(base.value) if not n.startswith("_")))
         namespace = vars(base.value) if isinstance(base.value, ModuleType) else {}
+        if isinstance(base.value, ModuleType):
+            self.used[base.value.__name__, name] = fingerprint(value)
+        else:
+            self.used[base.value.__module__, f"{base.value.__qualname__}.{name}"] = fingerprint(value)
         return self.classify(name, value, namespace)
 
     def classify(self, name: str, value: Any, namespace: Mapping[str, Any]) -> s.Symbol:

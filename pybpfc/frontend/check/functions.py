@@ -118,6 +118,7 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
     """Check the statements; None when there were errors."""
     c.local_names, c.global_names = local_names(c.node)
     _check_globals(c)
+    c.unit.desugared.append(c.node)
     before = len(c.sink.errors) + c.sink.suppressed
     for variable in params:
         c.require_flow().bind(variable)

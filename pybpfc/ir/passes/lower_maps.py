@@ -11,13 +11,13 @@ at zero with BPF_NOEXIST, so that a creation on another CPU at the same time is 
 from __future__ import annotations
 
 from pybpfc.abi.helpers import HELPERS
-from pybpfc.abi.uapi import BPF_NOEXIST
 from pybpfc.ir import ops
 from pybpfc.ir.builder import Builder
 from pybpfc.ir.module import MapDef, Module, Target
 from pybpfc.ir.passes.base import expand
 from pybpfc.lang.types import I64, U64, VOID, Array, Int, Pointer, Space, Struct, Type, as_int
 
+BPF_NOEXIST = 1
 ARRAYS = ("BPF_MAP_TYPE_ARRAY", "BPF_MAP_TYPE_PERCPU_ARRAY")
 
 

@@ -1,0 +1,186 @@
+"""The compile cache: objects by what they were made from, checked without loading the compiler.
+
+Beside each object stands what the compilation depended on: the text of the source files, and the live values of the
+names that programs use (constants, map declarations, struct layouts), each as a fingerprint. An entry counts when all
+of them are as they were. `PYBPFC_CACHE=0` turns the cache off; it lives under `$XDG_CACHE_HOME/pybpfc`.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from pybpfc.lang.functions import Function
+from pybpfc.lang.maps import BpfMap
+from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a compilation read: files, and (module, dotted name) with the fingerprint of its value.
+
+    `complete` is False when it read something that has no name to find it by again, such as a closure's variable.
+    """
+
+    files: tuple[str, ...]
+    names: tuple[tuple[str, str, str], ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place in the cache: a module's file, the programs chosen and the target."""
+
+    file: str
+    module: str
+    programs: str
+    cpu: str
+    big_endian: bool
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is a cache for this source."""
+        return os.environ.get("PYBPFC_CACHE", "1") != "0" and os.path.isabs(self.file) and os.path.isfile(self.file)
+
+    def _path(self) -> str:
+        root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        parts = (self.file, self.module, self.programs, self.cpu, self.big_endian, _version())
+        digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+        return os.path.join(root, "pybpfc", digest[:2], digest[2:32])
+
+    def lookup(self, namespace: Mapping[str, Any]) -> bytes | None:
+        """The object, when nothing it was made from has changed."""
+        if not self.enabled:
+            return None
+        try:
+            with open(self._path(), "rb") as file:
+                head = json.loads(file.readline())
+                elf = file.read()
+        except (OSError, ValueError):
+            return None
+        if not isinstance(head, dict) or hashlib.sha256(elf).hexdigest() != head.get("sha256"):
+            return None
+        try:
+            same = all(file_digest(path) == digest for path, digest in head["files"].items())
+            same = same and all(
+                fingerprint(find(namespace, self.module, module, name)) == value for module, name, value in head["names"]
+            )
+        except (KeyError, ValueError, TypeError, AttributeError, LookupError):
+            return None
+        return elf if same else None
+
+    def store(self, elf: bytes, dependencies: Dependencies) -> None:
+        """Keep an object; a cache that cannot be written is no error."""
+        if not self.enabled or not dependencies.complete:
+            return
+        files = {path: file_digest(path) for path in dependencies.files}
+        head = {"sha256": hashlib.sha256(elf).hexdigest(), "files": files, "names": list(dependencies.names)}
+        path = self._path()
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_atomically(path, json.dumps(head).encode() + b"\n" + elf)
+        except OSError:
+            return
+
+
+def _version() -> str:
+    """What changes when the compiler does: its own sources, by size and time."""
+    import pybpfc
+
+    root = os.path.dirname(os.path.abspath(pybpfc.__file__))
+    marks = []
+    for name in ("abi", "backend", "frontend", "frontend/check", "frontend/lower", "ir", "ir/passes", "lang", "stdlib"):
+        with os.scandir(os.path.join(root, name)) as found:
+            marks += sorted((e.name, e.stat().st_mtime_ns, e.stat().st_size) for e in found if e.name.endswith(".py"))
+    digest = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
+    return f"{FORMAT}:{pybpfc.__version__}:{digest}:{sys.byteorder}"
+
+
+def file_digest(path: str) -> str:
+    """The digest of a file's contents, or of nothing when it is not there."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def find(namespace: Mapping[str, Any], own: str, module: str, name: str) -> Any:
+    """The live value of a dotted name; raises LookupError or AttributeError when it is gone."""
+    scope = namespace if module == own else vars(sys.modules[module])
+    head, *rest = name.split(".")
+    value = scope[head]
+    for part in rest:
+        value = getattr(value, part)
+    return value
+
+
+def fingerprint(value: Any) -> str:
+    """What of a value a compilation depends on."""
+    match value:
+        case bool() | int() | str() | bytes() | None:
+            return repr(value)
+        case enum.Enum():
+            return repr(value.value)
+        case BpfMap():
+            d = value.declaration
+            shape = (d.type_name, _layout(d.key), _layout(d.value), d.max_entries, d.flags, d.pinned, d.numa_node)
+            return repr((*shape, d.map_extra))
+        case Function():
+            return f"function {value.name} {value.inline} {value.noinline} {value.exported}"
+        case ModuleType():
+            return f"module {value.__name__}"
+        case type():
+            found = getattr(value, "__bpf_type__", None)
+            return _layout(found) if found is not None else f"class {value.__module__}.{value.__qualname__}"
+        case _:
+            return f"{type(value).__name__} {getattr(value, '__qualname__', '')}"
+
+
+def _layout(t: Type | None) -> str:
+    match t:
+        case Struct():
+            fields = [(f.name, _inner(f.type), f.offset, f.bits, f.bit_offset) for f in t.fields]
+            return repr((t.name, t.size, t.align, t.union, fields))
+        case _:
+            return repr(None if t is None else _inner(t))
+
+
+def _inner(t: Type) -> str:
+    match t:
+        case Struct():
+            return _layout(t)
+        case Array():
+            return f"{_inner(t.element)}[{t.length}]{t.view.value}"
+        case Pointer():
+            return f"pointer {t.to} {t.space.value} {t.nullable}"
+        case Enum():
+            return f"{t.name} {t.underlying} {t.members}"
+        case _:
+            return str(t)
+
+
+def write_atomically(path: str, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    directory = os.path.dirname(os.path.abspath(path))
+    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".pybpfc-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,155 @@
+"""The driver: from a module to an object, through every stage, with a cache in front."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pybpfc import cache
+from pybpfc.diagnostics.errors import PybpfcError
+from pybpfc.lang.programs import Program
+
+if TYPE_CHECKING:
+    from pybpfc.formats.spec import FunctionSpec, MapSpec, ObjectSpec
+
+CPUS = ("v1", "v2", "v3", "v4")
+STAGES = ("desugared", "typed", "ir", "llvm", "asm", "object", "btf")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is compiled: a namespace, its name and file, and the programs (all of them, when None)."""
+
+    namespace: Mapping[str, Any]
+    name: str
+    file: str
+    programs: tuple[Program[..., Any], ...] | None = None
+
+
+@dataclass(slots=True)
+class Object:
+    """A compiled object. `elf` are the bytes that any libbpf-style loader takes."""
+
+    elf: bytes
+    source: Source | None = None
+    warnings: tuple[Any, ...] = ()
+    _spec: ObjectSpec | None = field(default=None, repr=False)
+
+    @property
+    def spec(self) -> ObjectSpec:
+        """What the object holds, read back from its bytes."""
+        if self._spec is None:
+            from pybpfc.formats.object_reader import parse_object
+
+            self._spec = parse_object(self.elf)
+        return self._spec
+
+    @property
+    def programs(self) -> dict[str, FunctionSpec]:
+        """The programs by name."""
+        return self.spec.programs
+
+    @property
+    def maps(self) -> dict[str, MapSpec]:
+        """The maps by name, data sections included."""
+        return self.spec.maps
+
+    def disassemble(self) -> str:
+        """The instructions of all programs, with the Python lines they come from."""
+        from pybpfc.formats.disasm import disassemble_object
+
+        return disassemble_object(self.spec)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the object to a file, whole or not at all."""
+        cache.write_atomically(os.fspath(path), self.elf)
+
+
+def resolve_source(source: Any) -> Source:
+    """A module, a namespace, a path or a program as what is to be compiled."""
+    match source:
+        case Source():
+            return source
+        case ModuleType():
+            return Source(vars(source), source.__name__, getattr(source, "__file__", None) or f"<{source.__name__}>")
+        case Program():
+            namespace = source.__wrapped__.__globals__
+            file = source.__wrapped__.__code__.co_filename
+            return Source(namespace, str(namespace.get("__name__", "module")), file, (source,))
+        case str() | os.PathLike():
+            return resolve_source(import_file(os.fspath(source)))
+        case Mapping():
+            file = source.get("__file__") or _file_of_programs(source)
+            return Source(source, str(source.get("__name__", "module")), file)
+        case _:
+            raise TypeError(f"a module, a path or a program can be compiled, not {type(source).__name__}")
+
+
+def _file_of_programs(namespace: Mapping[str, Any]) -> str:
+    """Notebook cells and the REPL have no `__file__`: the programs' code knows where it came from."""
+    for value in namespace.values():
+        if isinstance(value, Program):
+            return value.__wrapped__.__code__.co_filename
+    return "<interactive>"
+
+
+def import_file(path: str) -> ModuleType:
+    """Import a Python file under a name of its own; raises `PybpfcError` when it can't be."""
+    import importlib.util
+
+    if not os.path.isfile(path):
+        raise PybpfcError(f"{path}: no such file")
+    name = os.path.splitext(os.path.basename(path))[0]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PybpfcError(f"{path} is not a Python file; give a .py file, or a .o file to `run`")
+    module = importlib.util.module_from_spec(spec)
+    previous = sys.modules.get(name)
+    sys.modules[name] = module
+    directory = os.path.dirname(os.path.abspath(path))
+    sys.path.insert(0, directory)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if previous is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = previous
+        raise
+    finally:
+        sys.path.remove(directory)
+    return module
+
+
+def compile_source(source: Any, *, cpu: str = "v3", big_endian: bool = False, use_cache: bool = True) -> Object:
+    """Compile a module, a path or a program; raises `CompileError` with all diagnostics.
+
+    `cpu` is the BPF instruction set, v1 to v4 (v3 needs kernel 5.1, v4 needs 6.6).
+    """
+    if cpu not in CPUS:
+        raise PybpfcError(f"`{cpu}` is no BPF instruction set; choose one of {', '.join(CPUS)}")
+    resolved = resolve_source(source)
+    entry = cache.Entry(resolved.file, resolved.name, _programs_key(resolved), cpu, big_endian) if use_cache else None
+    if entry is not None and (elf := entry.lookup(resolved.namespace)) is not None:
+        return Object(elf, resolved)
+    from pybpfc.pipeline import build
+
+    built = build(resolved, cpu, big_endian)
+    if entry is not None:
+        entry.store(built.elf, built.dependencies)
+    return Object(built.elf, resolved, built.warnings)
+
+
+def _programs_key(source: Source) -> str:
+    return ",".join(p.name for p in source.programs) if source.programs is not None else "*"
+
+
+def stages(source: Any, wanted: Iterable[str], *, cpu: str = "v3", big_endian: bool = False) -> dict[str, str | bytes]:
+    """The outputs of the named stages (see `STAGES`), for `pybpfc compile --emit`."""
+    from pybpfc.pipeline import dump_stages
+
+    return dump_stages(resolve_source(source), frozenset(wanted), cpu, big_endian)

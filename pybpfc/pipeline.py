@@ -1,0 +1,104 @@
+"""All stages one after the other: analysis, lowering, passes, code generation."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pybpfc.backend.codegen import CodeGenerator
+from pybpfc.backend.emit import emit_module
+from pybpfc.backend.errors import BackendError
+from pybpfc.cache import Dependencies
+from pybpfc.compiler import Source
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.errors import CompileError, CompilerBug
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.diagnostics.span import Span
+from pybpfc.frontend.analyze import Analysis, analyze
+from pybpfc.frontend.lower.module import lower_unit
+from pybpfc.ir.module import Module, Target
+from pybpfc.ir.passes.pipeline import run_passes
+from pybpfc.ir.printer import print_module
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished compilation."""
+
+    elf: bytes
+    dependencies: Dependencies
+    warnings: tuple[Any, ...]
+
+
+def build(source: Source, cpu: str, big_endian: bool) -> Built:
+    """Compile; raises `CompileError`."""
+    target = Target(cpu, big_endian)
+    with CodeGenerator() as generator:  # loads LLVM while the program is being checked
+        sink = DiagnosticSink()
+        analysis = check(source, sink)
+        module = lower(analysis, target)
+        elf = _generate(generator, module, target, sink, ("object",)).elf
+    return Built(elf, analysis.dependencies, sink.warnings)
+
+
+def check(source: Source, sink: DiagnosticSink) -> Analysis:
+    """The frontend alone; raises `CompileError`."""
+    analysis = analyze(source.namespace, source.name, source.file, sink, source.programs)
+    sink.raise_if_errors()
+    if analysis is None:
+        raise CompilerBug("the checker failed without a diagnostic")
+    return analysis
+
+
+def lower(analysis: Analysis, target: Target) -> Module:
+    """The IR after all passes. `PYBPFC_DUMP=DIR` writes it after each; `PYBPFC_VERIFY=0` skips the checks between."""
+    module = lower_unit(analysis.unit, target)
+    dump = os.environ.get("PYBPFC_DUMP")
+    verify = os.environ.get("PYBPFC_VERIFY", "1") != "0"
+    return run_passes(module, target, verify=verify, dump=Path(dump) if dump else None)
+
+
+def _generate(
+    generator: CodeGenerator, module: Module, target: Target, sink: DiagnosticSink, emit: tuple[str, ...]
+) -> Any:
+    try:
+        return generator.compile(module, target, emit)
+    except BackendError as error:
+        where = module.functions[0].span if module.functions else Span(module.file, 1, 1, 1, 1)
+        raise CompileError([catalog.CodegenDied(str(error)).at(where)], sink.warnings, 0, sink.sources) from error
+
+
+def dump_stages(source: Source, wanted: frozenset[str], cpu: str, big_endian: bool) -> dict[str, str | bytes]:
+    """The outputs of stages by name."""
+    target = Target(cpu, big_endian)
+    sink = DiagnosticSink()
+    out: dict[str, str | bytes] = {}
+    with CodeGenerator() as generator:
+        analysis = check(source, sink)
+        if "desugared" in wanted:
+            from pybpfc.frontend.desugar import to_source
+
+            out["desugared"] = "\n".join(to_source(node) for node in analysis.desugared)
+        if "typed" in wanted:
+            from pybpfc.frontend.typed_printer import print_unit
+
+            out["typed"] = print_unit(analysis.unit)
+        if "ir" in wanted:
+            out["ir"] = print_module(lower_unit(analysis.unit, target))
+        module = lower(analysis, target)
+        out["llvm"] = emit_module(module, target)
+        if wanted & {"asm", "object", "btf"}:
+            made = _generate(generator, module, target, sink, ("object", "asm"))
+            out["asm"], out["object"] = made.asm, made.elf
+            out["btf"] = _btf(made.elf) if "btf" in wanted else ""
+    return {name: content for name, content in out.items() if name in wanted}
+
+
+def _btf(elf: bytes) -> str:
+    from pybpfc.formats.btf_c import print_c
+    from pybpfc.formats.object_reader import parse_object
+
+    spec = parse_object(elf)
+    return print_c(spec.btf) if spec.btf is not None else ""
