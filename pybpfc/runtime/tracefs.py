@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import threading
 from typing import Literal
 
 from pybpfc.diagnostics.errors import AttachError, PermissionDenied
@@ -13,34 +12,24 @@ from pybpfc.runtime.syscall import Fd, mount_detached
 
 _PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
-_root: Fd | None = None
-_lock = threading.Lock()
-
-
 def read(path: str) -> str:
     """The text of a file of tracefs, e.g. `events/sched/sched_switch/id`; raises OSError or PermissionDenied."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=root().number)
+    with root() as directory:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory.number)
     with open(fd, encoding="utf-8", errors="replace") as file:
         return file.read()
 
 
 def listing(path: str) -> list[str]:
     """The names in a directory of tracefs."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root().number)
+    with root() as directory:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory.number)
     with Fd(fd):
         return os.listdir(fd)
 
 
 def root() -> Fd:
     """The root of tracefs: where it is mounted, else a mount of our own that nobody else sees."""
-    global _root
-    with _lock:
-        if _root is None:
-            _root = _open_root()
-        return _root
-
-
-def _open_root() -> Fd:
     for place in (*_PLACES, *_mounted()):
         if os.path.isdir(os.path.join(place, "events")):
             return Fd(os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
