@@ -1,1 +1,24 @@
-"""The pybpfc command."""
+"""The `pybpfc` command: compile, check, run, inspect, explain, features."""
+
+from __future__ import annotations
+
+import sys
+
+from pybpfc.cli.main import cli
+
+
+def main() -> None:
+    """Run the command. Errors are one clear message and exit status 1; wrong usage is 2."""
+    from pybpfc.diagnostics.errors import CompileError, PybpfcError
+
+    try:
+        cli(prog_name="pybpfc", standalone_mode=True)
+    except CompileError as error:
+        print(error.render(color=sys.stderr.isatty()), file=sys.stderr)
+    except PybpfcError as error:
+        print(f"pybpfc: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"pybpfc: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(1)

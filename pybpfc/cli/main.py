@@ -1,0 +1,168 @@
+"""The commands. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+import pybpfc
+from pybpfc.compiler import CPUS, STAGES
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pybpfc")
+def cli() -> None:
+    """eBPF programs as typed Python functions: compile, check, run and inspect them."""
+
+
+def _import(path: str) -> Any:
+    """The user's module; what its import raises is the user's, shown as one line with its place."""
+    import traceback
+
+    from pybpfc.compiler import import_file
+    from pybpfc.diagnostics.errors import PybpfcError
+
+    try:
+        return import_file(path)
+    except PybpfcError:
+        raise
+    except SyntaxError as error:
+        raise PybpfcError(f"{path}:{error.lineno or 1}: invalid syntax: {error.msg}") from error
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+        where = f"{path}:{frames[-1].lineno}" if frames else path
+        raise PybpfcError(f"{where}: {type(error).__name__}: {error}") from error
+
+
+@cli.command("compile")
+@click.argument("source")
+@click.option("-o", "--output", help="Where to write the object; beside the source by default. - is standard output.")
+@click.option("--emit", type=click.Choice(STAGES), help="Print this stage instead of writing an object.")
+@click.option("--cpu", type=click.Choice(CPUS), default="v3", show_default=True, help="BPF instruction set.")
+@click.option("--big-endian", is_flag=True, help="Compile for big-endian machines.")
+def compile_command(source: str, output: str | None, emit: str | None, cpu: str, big_endian: bool) -> None:
+    """Compile the programs of SOURCE, a .py file, into an ELF object."""
+    from pybpfc.compiler import compile_source, stages
+
+    module = _import(source)
+    if emit is not None:
+        content = stages(module, (emit,), cpu=cpu, big_endian=big_endian)[emit]
+        _write(output or "-", content if isinstance(content, bytes) else content.encode())
+        return
+    made = compile_source(module, cpu=cpu, big_endian=big_endian)
+    _show_warnings(made.warnings)
+    path = output or os.path.splitext(source)[0] + ".o"
+    _write(path, made.elf)
+
+
+def _write(path: str, data: bytes) -> None:
+    from pybpfc.cache import write_atomically
+
+    if path == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_atomically(path, data)
+
+
+def _show_warnings(warnings: Any) -> None:
+    if warnings:
+        from pybpfc.diagnostics.render import render_all
+
+        print(render_all(warnings, color=sys.stderr.isatty()), file=sys.stderr)
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+def check(sources: tuple[str, ...], form: str) -> None:
+    """Check the programs of SOURCES without generating code."""
+    from pybpfc.compiler import resolve_source
+    from pybpfc.diagnostics.sink import DiagnosticSink
+    from pybpfc.frontend.analyze import analyze
+
+    sink = DiagnosticSink(cap=1000)
+    for path in sources:
+        source = resolve_source(_import(path))
+        analyze(source.namespace, source.name, source.file, sink, source.programs)
+    found = (*sink.errors, *sink.warnings)
+    if form == "json":
+        from pybpfc.diagnostics.render_json import render_json
+
+        sys.stdout.write(render_json(found, sink.sources))
+    elif form == "sarif":
+        from pybpfc.diagnostics.render_json import render_sarif
+
+        print(render_sarif(found, pybpfc.__version__, sink.sources))
+    elif found:
+        from pybpfc.diagnostics.render import render_all
+
+        print(render_all(found, sink.sources, color=sys.stderr.isatty()), file=sys.stderr)
+    sys.exit(1 if sink.errors else 0)
+
+
+@cli.command()
+@click.argument("source")
+@click.option("-s", "--set", "consts", multiple=True, metavar="NAME=VALUE", help="Set a constant before loading.")
+@click.option("-i", "--interface", help="The network interface of programs that need one.")
+@click.option("-d", "--duration", type=float, help="End after this many seconds.")
+def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None) -> None:
+    """Load SOURCE (a .py or .o file), attach its programs and print the events they send, until Ctrl-C."""
+    from pybpfc.cli.running import parse_consts, print_events
+    from pybpfc.loading import load_source
+
+    target: Any = _import(source) if source.endswith(".py") else source
+    options = {"interface": interface} if interface else {}
+    given = parse_consts(consts)
+    with load_source(target, consts=given, attach=False) as obj:
+        for program in obj.programs.values():
+            program.attach(**({**options, **_decorated(target, program.name)}))
+        print(f"attached {', '.join(obj.programs)}", file=sys.stderr, flush=True)
+        end = time.monotonic() + duration if duration is not None else None
+        print_events(obj, end)
+
+
+def _decorated(target: Any, name: str) -> dict[str, Any]:
+    """What the program's decorator said about the place."""
+    from pybpfc.lang.programs import Program
+
+    for value in vars(target).values() if hasattr(target, "__dict__") else ():
+        if isinstance(value, Program) and value.name == name:
+            return dict(value.options)
+    return {}
+
+
+@cli.command()
+@click.argument("path")
+def inspect(path: str) -> None:
+    """Show what an object file holds: programs with their Python lines, maps, globals, types."""
+    from pybpfc.formats.btf_c import print_c
+    from pybpfc.formats.disasm import disassemble_object
+    from pybpfc.runtime.loader import read_source
+
+    spec = read_source(path)
+    print(f"license {spec.license or '(none)'}, {'big' if spec.big_endian else 'little'}-endian")
+    for m in spec.maps.values():
+        print(f"map {m.name}: type {m.type}, key {m.key_size}, value {m.value_size}, max_entries {m.max_entries}")
+    for v in spec.variables.values():
+        print(f"variable {v.name}: {v.section}+{v.offset}, {v.size} bytes")
+    print(disassemble_object(spec), end="")
+    if spec.btf is not None:
+        print(print_c(spec.btf), end="")
+
+
+@cli.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Explain a diagnostic's CODE, such as E0301."""
+    from pybpfc.diagnostics import catalog
+    from pybpfc.diagnostics.errors import PybpfcError
+
+    try:
+        print(catalog.explain(code), end="")
+    except KeyError:
+        raise PybpfcError(f"there is no diagnostic {code}") from None
