@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from pybpfc.lang.contexts import SkSkbContext as SkSkbContext
     from pybpfc.lang.contexts import SockAddrContext as SockAddrContext
     from pybpfc.lang.contexts import SockContext as SockContext
-    from pybpfc.lang.contexts import SockOpsContext as SockOpsContext
     from pybpfc.lang.contexts import SocketFilterContext as SocketFilterContext
+    from pybpfc.lang.contexts import SockOpsContext as SockOpsContext
     from pybpfc.lang.contexts import SockoptContext as SockoptContext
     from pybpfc.lang.contexts import SyscallContext as SyscallContext
     from pybpfc.lang.contexts import SysctlContext as SysctlContext
@@ -92,14 +92,14 @@ if TYPE_CHECKING:
     from pybpfc.lang.integers import be16 as be16
     from pybpfc.lang.integers import be32 as be32
     from pybpfc.lang.integers import be64 as be64
+    from pybpfc.lang.integers import i8 as i8
     from pybpfc.lang.integers import i16 as i16
     from pybpfc.lang.integers import i32 as i32
     from pybpfc.lang.integers import i64 as i64
-    from pybpfc.lang.integers import i8 as i8
+    from pybpfc.lang.integers import u8 as u8
     from pybpfc.lang.integers import u16 as u16
     from pybpfc.lang.integers import u32 as u32
     from pybpfc.lang.integers import u64 as u64
-    from pybpfc.lang.integers import u8 as u8
     from pybpfc.lang.intrinsics import atomic_add as atomic_add
     from pybpfc.lang.intrinsics import atomic_and as atomic_and
     from pybpfc.lang.intrinsics import atomic_cmpxchg as atomic_cmpxchg
@@ -124,17 +124,13 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import type_exists as type_exists
     from pybpfc.lang.intrinsics import type_size as type_size
     from pybpfc.lang.keyed_maps import Array as Array
-    from pybpfc.lang.keyed_maps import CgroupStorage as CgroupStorage
     from pybpfc.lang.keyed_maps import HashMap as HashMap
-    from pybpfc.lang.keyed_maps import InodeStorage as InodeStorage
     from pybpfc.lang.keyed_maps import LpmTrie as LpmTrie
     from pybpfc.lang.keyed_maps import LruHashMap as LruHashMap
     from pybpfc.lang.keyed_maps import LruPerCpuHashMap as LruPerCpuHashMap
     from pybpfc.lang.keyed_maps import PerCpuArray as PerCpuArray
     from pybpfc.lang.keyed_maps import PerCpuHashMap as PerCpuHashMap
     from pybpfc.lang.keyed_maps import PerCpuValues as PerCpuValues
-    from pybpfc.lang.keyed_maps import SkStorage as SkStorage
-    from pybpfc.lang.keyed_maps import TaskStorage as TaskStorage
     from pybpfc.lang.network_hooks import cgroup_bind4 as cgroup_bind4
     from pybpfc.lang.network_hooks import cgroup_bind6 as cgroup_bind6
     from pybpfc.lang.network_hooks import cgroup_connect4 as cgroup_connect4
@@ -198,17 +194,21 @@ if TYPE_CHECKING:
     from pybpfc.lang.other_maps import ArrayOfMaps as ArrayOfMaps
     from pybpfc.lang.other_maps import BloomFilter as BloomFilter
     from pybpfc.lang.other_maps import CgroupArray as CgroupArray
+    from pybpfc.lang.other_maps import CgroupStorage as CgroupStorage
     from pybpfc.lang.other_maps import CpuMap as CpuMap
     from pybpfc.lang.other_maps import DevMap as DevMap
     from pybpfc.lang.other_maps import DevMapHash as DevMapHash
     from pybpfc.lang.other_maps import HashOfMaps as HashOfMaps
+    from pybpfc.lang.other_maps import InodeStorage as InodeStorage
     from pybpfc.lang.other_maps import ProgArray as ProgArray
     from pybpfc.lang.other_maps import Queue as Queue
     from pybpfc.lang.other_maps import ReuseportSockArray as ReuseportSockArray
+    from pybpfc.lang.other_maps import SkStorage as SkStorage
     from pybpfc.lang.other_maps import SockHash as SockHash
     from pybpfc.lang.other_maps import SockMap as SockMap
     from pybpfc.lang.other_maps import Stack as Stack
     from pybpfc.lang.other_maps import StackTrace as StackTrace
+    from pybpfc.lang.other_maps import TaskStorage as TaskStorage
     from pybpfc.lang.other_maps import XskMap as XskMap
     from pybpfc.lang.pointers import Embedded as Embedded
     from pybpfc.lang.pointers import Ptr as Ptr
@@ -251,8 +251,7 @@ _EXPORTS: dict[str, str] = {
         "rcu_read_lock size_of snprintf spin_lock type_exists type_size"
     ),
     "pybpfc.lang.keyed_maps": (
-        "Array CgroupStorage HashMap InodeStorage LpmTrie LruHashMap LruPerCpuHashMap PerCpuArray "
-        "PerCpuHashMap PerCpuValues SkStorage TaskStorage"
+        "Array HashMap LpmTrie LruHashMap LruPerCpuHashMap PerCpuArray PerCpuHashMap PerCpuValues"
     ),
     "pybpfc.lang.network_hooks": (
         "cgroup_bind4 cgroup_bind6 cgroup_connect4 cgroup_connect6 cgroup_connect_unix cgroup_device "
@@ -267,8 +266,9 @@ _EXPORTS: dict[str, str] = {
     ),
     "pybpfc.lang.opaque": "Dynptr ListHead ListNode RbNode RbRoot RefCount SpinLock Timer Workqueue",
     "pybpfc.lang.other_maps": (
-        "Arena ArrayOfMaps BloomFilter CgroupArray CpuMap DevMap DevMapHash HashOfMaps ProgArray Queue "
-        "ReuseportSockArray SockHash SockMap Stack StackTrace XskMap"
+        "Arena ArrayOfMaps BloomFilter CgroupArray CgroupStorage CpuMap DevMap DevMapHash HashOfMaps "
+        "InodeStorage ProgArray Queue ReuseportSockArray SkStorage SockHash SockMap Stack StackTrace "
+        "TaskStorage XskMap"
     ),
     "pybpfc.lang.pointers": "Embedded Ptr UserPtr bits",
     "pybpfc.lang.programs": "Link Program TestRun",
@@ -282,7 +282,7 @@ __all__ = ["__version__", *_MODULES]  # pyright: ignore[reportUnsupportedDunderA
 def __getattr__(name: str) -> Any:
     module = _MODULES.get(name)
     if module is None:
-        raise AttributeError(f"module `pybpfc` has no attribute `{name}`", name=name, obj=importlib.import_module(__name__))
+        raise AttributeError(f"module `pybpfc` has no attribute `{name}`")
     value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value

@@ -36,7 +36,8 @@ class PacketContext(Context):
         def packet(self, type: Callable[[int], int], offset: int = 0) -> Ptr[int] | None: ...
         @overload
         def packet(self, type: type[T], offset: int = 0) -> T | None: ...
-        def packet(self, type: Any, offset: int = 0) -> Any: ...
+        def packet(self, type: Any, offset: int = 0) -> Any:
+            """In a program: a bounds-checked reference into the packet, or None where it is too short."""
 
     else:
 

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     def func(
         function: None = None, /, *, inline: bool = False, noinline: bool = False, exported: bool = False
     ) -> Callable[[_F], _F]: ...
-    def func(function: Any = None, /, *, inline: bool = False, noinline: bool = False, exported: bool = False) -> Any: ...
+    def func(function: Any = None, /, **options: bool) -> Any:
+        """Make a function callable from programs."""
 
 else:
 
@@ -111,7 +112,8 @@ if TYPE_CHECKING:
         sleepable: bool = False,
         weak: bool = False,
     ) -> Callable[[_F], _F]: ...
-    def kfunc(function: Any = None, /, **options: Any) -> Any: ...
+    def kfunc(function: Any = None, /, **options: Any) -> Any:
+        """Declare a kernel function by its signature."""
 
 else:
 

@@ -157,7 +157,8 @@ def _path(hook: str, text: Any, colons: int) -> Any:
         parts = text.rsplit(":", colons)
         if len(parts) != colons + 1 or not all(parts):
             form, example = ("path:symbol", _SYMBOL) if colons == 1 else ("path:provider:name", "libc.so.6:libc:setjmp")
-            raise DeclarationError(f"the target of `@bpf.{hook}` is written `{form}`, not `{text}`", f"e.g. `{example}`")
+            message = f"the target of `@bpf.{hook}` is written `{form}`, not `{text}`"
+            raise DeclarationError(message, f"e.g. `{example}`")
     return text
 
 
@@ -231,7 +232,7 @@ def freplace(function: str, /, *, program: str | int | None = None) -> Decorator
 
 
 def struct_ops(struct: str, /, *, sleepable: bool = False) -> Decorator:
-    """A member of a kernel operations struct, `"tcp_congestion_ops"`; the function has the member's name (kernel 5.6)."""
+    """A member of a kernel struct of operations, `"tcp_congestion_ops"`; the function has its name (kernel 5.6)."""
     if not isinstance(struct, str) or not struct:
         raise DeclarationError("`@bpf.struct_ops` needs a target", 'write `@bpf.struct_ops("tcp_congestion_ops")`')
 

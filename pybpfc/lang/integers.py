@@ -30,12 +30,14 @@ else:
             """Truncate or extend, as a cast in a program does."""
             return int.__new__(cls, cls.__bpf_type__.host.wrap(int(value)))
 
-    def _make(name: str, type: types.Int) -> type:
-        doc = f"{'A big-endian' if type.big_endian else 'A signed' if type.signed else 'An unsigned'} {type.bits}-bit integer."
-        return _FixedInt.__class__(name, (_FixedInt,), {"__bpf_type__": type, "__slots__": (), "__doc__": doc, "__module__": __name__})
+    def _make(kind: types.Int) -> type:
+        how = "A big-endian" if kind.big_endian else "A signed" if kind.signed else "An unsigned"
+        doc = f"{how} {kind.bits}-bit integer."
+        body = {"__bpf_type__": kind, "__slots__": (), "__doc__": doc, "__module__": __name__}
+        return type(str(kind), (_FixedInt,), body)
 
-    u8, u16, u32, u64 = (_make(f"u{n}", types.Int(n, False)) for n in (8, 16, 32, 64))
-    i8, i16, i32, i64 = (_make(f"i{n}", types.Int(n, True)) for n in (8, 16, 32, 64))
-    be16, be32, be64 = (_make(f"be{n}", types.Int(n, False, True)) for n in (16, 32, 64))
+    u8, u16, u32, u64 = (_make(types.Int(n, False)) for n in (8, 16, 32, 64))
+    i8, i16, i32, i64 = (_make(types.Int(n, True)) for n in (8, 16, 32, 64))
+    be16, be32, be64 = (_make(types.Int(n, False, True)) for n in (16, 32, 64))
 
 __all__ = ["be16", "be32", "be64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"]

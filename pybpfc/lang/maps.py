@@ -1,28 +1,34 @@
 """Maps: declared once, used in programs and in user space.
 
-In a program the compiler gives the methods their meaning. In user space the same object works on the
-map that the last `load()` of its module created, through a handle that the runtime or the VM binds.
+In a program the compiler gives the methods their meaning. In user space the same object works on the map that the
+last `load()` of its module created, through a handle that the runtime or the VM binds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from pybpfc.lang.annotations import resolve
-from pybpfc.lang.errors import DeclarationError, NotLoadedError
-from pybpfc.lang.types import Type
+from pybpfc.lang.annotations import is_sized, resolve
+from pybpfc.lang.errors import AnnotationError, DeclarationError, NotLoadedError
+from pybpfc.lang.types import Type, size_of
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from pybpfc.lang.codec import Codec
 
-T = TypeVar("T")
+MAX_ENTRIES = (1 << 32) - 1
+
+# Flags of BPF_MAP_CREATE that map types imply; all others are given by the user under the kernel's names.
+NO_PREALLOC = 1 << 0
+MMAPABLE = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class MapDeclaration:
-    """What a map is created from. Sizes follow from the types; `None` types mean the kind decides."""
+    """What a map is created from. Sizes follow from the types; `None` types mean that the map type decides."""
 
     type_name: str
     key: Type | None = None
@@ -32,16 +38,54 @@ class MapDeclaration:
     pinned: bool | str = False
     numa_node: int | None = None
     map_extra: int = 0
+    inner: MapDeclaration | None = None
+
+
+class EventReader(Protocol):
+    """The consumer of a ring or perf buffer: what the runtime and the VM provide."""
+
+    @property
+    def lost(self) -> int:
+        """How many events were lost, as far as it is known."""
+        ...
+
+    def poll(self, timeout: float | None = None) -> list[Any]:
+        """The events that are there, waiting at most `timeout` seconds for the first (None: for ever)."""
+        ...
+
+    def consume(self) -> list[Any]:
+        """The events that are there, without waiting."""
+        ...
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there are events."""
+        ...
+
+    def close(self) -> None:
+        """End all loops over this reader."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __aiter__(self) -> AsyncIterator[Any]: ...
 
 
 class MapHandle(Protocol):
-    """A created map, in raw bytes: what the runtime and the VM provide."""
+    """A created map, in raw bytes: what the runtime and the VM provide.
+
+    Per-CPU maps give and take the values of all possible CPUs, each padded to 8 bytes.
+    """
 
     name: str
     possible_cpus: int
 
-    def lookup(self, key: bytes) -> bytes | None:
-        """The value under a key; per-CPU maps give all CPUs' values, each padded to 8 bytes."""
+    @property
+    def fd(self) -> int:
+        """The map's file descriptor."""
+        ...
+
+    def lookup(self, key: bytes, flags: int = 0) -> bytes | None:
+        """The value under a key, or None."""
         ...
 
     def update(self, key: bytes, value: bytes, flags: int = 0) -> None:
@@ -52,6 +96,10 @@ class MapHandle(Protocol):
         """Delete an entry; False when there is none."""
         ...
 
+    def take(self, key: bytes, flags: int = 0) -> bytes | None:
+        """The value under a key, removed in one step; raises OSError where the kernel has no such step."""
+        ...
+
     def keys(self) -> Iterator[bytes]:
         """All keys; survives concurrent deletion."""
         ...
@@ -60,12 +108,28 @@ class MapHandle(Protocol):
         """All entries, by batch operations where the kernel has them."""
         ...
 
+    def update_many(self, entries: Iterable[tuple[bytes, bytes]], flags: int = 0) -> None:
+        """Store many entries."""
+        ...
+
+    def delete_many(self, keys: Iterable[bytes]) -> None:
+        """Delete many entries; missing ones are skipped."""
+        ...
+
     def pop(self) -> bytes | None:
         """Take the next element of a queue or stack."""
         ...
 
+    def peek(self) -> bytes | None:
+        """The next element of a queue or stack, left where it is."""
+        ...
+
     def push(self, value: bytes, flags: int = 0) -> None:
         """Add an element to a queue, stack or bloom filter."""
+        ...
+
+    def contains_value(self, value: bytes) -> bool:
+        """Whether a bloom filter may hold a value."""
         ...
 
     def pin(self, path: str) -> None:
@@ -73,28 +137,26 @@ class MapHandle(Protocol):
         ...
 
     def reader(self, codec: Codec) -> Any:
-        """A reader of a ring or perf buffer, whose events `codec` decodes; one of no size leaves them bytes."""
+        """An `EventReader` of a ring or perf buffer, whose events `codec` decodes; one of no size leaves them bytes."""
         ...
 
 
 class BpfMap:
     """The base of all maps: the declaration, and the handle once loaded."""
 
-    type_name = ""
-    parameters = 2
-    default_entries: int | None = None
+    type_name: ClassVar[str] = ""
+    parameters: ClassVar[int] = 2
+    default_entries: ClassVar[int | None] = None
+    implied_flags: ClassVar[int] = 0
 
     if not TYPE_CHECKING:
 
         def __class_getitem__(cls, item: Any) -> Any:
             """Give the key's and the value's type."""
             items = item if isinstance(item, tuple) else (item,)
-            if any(isinstance(i, TypeVar) for i in items):
+            if any(isinstance(i, TypeVar) or getattr(i, "__parameters__", ()) for i in items):
                 return super().__class_getitem__(item)  # `class HashMap(KeyedMap[K, V])`
-            if len(items) != cls.parameters:
-                shown = "[K, V]" if cls.parameters == 2 else "[V]" if cls.parameters == 1 else ""
-                raise DeclarationError(f"`bpf.{cls.__name__}` is written `bpf.{cls.__name__}{shown}(…)`")
-            return _Typed(cls, items)
+            return TypedMap(cls, items)
 
     def __init__(
         self,
@@ -105,18 +167,20 @@ class BpfMap:
         numa_node: int | None = None,
         map_extra: int = 0,
     ) -> None:
+        self._start()
         entries = self.default_entries if max_entries is None else max_entries
         if entries is None:
-            raise DeclarationError(f"`bpf.{type(self).__name__}` needs `max_entries=`", "say how many entries it holds")
-        if not isinstance(entries, int) or not 0 <= entries < 1 << 32:
-            raise DeclarationError(f"`max_entries` must be 0 to {(1 << 32) - 1}, not {entries!r}")
-        self._options: dict[str, Any] = {
-            "max_entries": int(entries),
-            "flags": int(flags),
-            "pinned": pinned,
-            "numa_node": numa_node,
-            "map_extra": map_extra,
+            raise DeclarationError(f"`{self._written}` needs `max_entries=`", "say how many entries it holds")
+        self._options |= {
+            "max_entries": self._number("max_entries", entries, 0 if self.default_entries == 0 else 1, MAX_ENTRIES),
+            "flags": self._number("flags", flags, 0, (1 << 32) - 1) | self.implied_flags,
+            "pinned": self._pinning(pinned),
+            "numa_node": None if numa_node is None else self._number("numa_node", numa_node, 0, 1023),
+            "map_extra": self._number("map_extra", map_extra, 0, (1 << 64) - 1),
         }
+
+    def _start(self) -> None:
+        self._options: dict[str, Any] = {}
         self._types: tuple[Any, ...] = ()
         self._declaration: MapDeclaration | None = None
         self._handle: MapHandle | None = None
@@ -124,29 +188,63 @@ class BpfMap:
         self._value_codec: Codec | None = None
 
     @classmethod
-    def of(cls, declaration: MapDeclaration) -> BpfMap:
+    def of(cls, declaration: MapDeclaration) -> Self:
         """A map object of a declaration that was found in an object or in the kernel, not in Python code."""
         made = cls.__new__(cls)
-        BpfMap.__init__(made, declaration.max_entries)
+        made._start()
         made._declaration = declaration
         return made
+
+    @property
+    def _written(self) -> str:
+        shown = {0: "", 1: "[V]", 2: "[K, V]"}[self.parameters]
+        return f"bpf.{type(self).__name__}{shown}"
+
+    def _number(self, name: str, value: Any, low: int, high: int) -> int:
+        if isinstance(value, bool) or not hasattr(value, "__index__") or not low <= int(value) <= high:
+            raise DeclarationError(f"`{name}` of `{self._written}` must be {low} to {high}, not {value!r}")
+        return int(value)
+
+    def _pinning(self, pinned: Any) -> bool | str:
+        if isinstance(pinned, str) and not pinned.startswith("/"):
+            raise DeclarationError(f"`pinned` must be True or an absolute path in a BPF file system, not {pinned!r}")
+        if not isinstance(pinned, bool | str):
+            raise DeclarationError(f"`pinned` must be True or a path, not {pinned!r}")
+        return pinned
 
     @property
     def declaration(self) -> MapDeclaration:
         """The declaration with its types resolved; raises `DeclarationError` when they have no meaning."""
         if self._declaration is None:
+            if len(self._types) != self.parameters:
+                raise DeclarationError(f"`bpf.{type(self).__name__}` needs its types", f"write `{self._written}(…)`")
             key, value = self._key_value()
-            self._declaration = MapDeclaration(self.type_name, key, value, **self._options)
+            self._declaration = MapDeclaration(self.type_name, key, value, inner=self._inner(), **self._options)
         return self._declaration
 
     def _key_value(self) -> tuple[Type | None, Type | None]:
-        if self.parameters and not self._types:
-            shown = "[K, V]" if self.parameters == 2 else "[V]"
-            raise DeclarationError(f"`bpf.{type(self).__name__}` needs its types", f"write `bpf.{type(self).__name__}{shown}(…)`")
-        types = [resolve(t) for t in self._types]
+        """The types of key and value; map types that fix one of them override this."""
+        types = [self._stored(t) for t in self._types]
         if self.parameters == 2:
             return types[0], types[1]
         return (None, types[0]) if self.parameters == 1 else (None, None)
+
+    def _stored(self, annotation: Any) -> Type:
+        try:
+            found = resolve(annotation)
+        except AnnotationError as error:
+            raise DeclarationError(f"in `{self._written}`: {error.message}", error.remedy) from None
+        if not is_sized(found) or not size_of(found):
+            raise DeclarationError(f"`{found}` cannot be stored in a map", "store a number, an array or a struct")
+        return found
+
+    def _inner(self) -> MapDeclaration | None:
+        return None
+
+    def __repr__(self) -> str:
+        types = ", ".join(t.__name__ if isinstance(t, type) else str(t) for t in self._types)
+        shown = f"[{types}]" if types else ""
+        return f"<bpf.{type(self).__name__}{shown}{f' {self._handle.name!r}' if self._handle is not None else ''}>"
 
     # ------------------------------------------------------------------------- user space
 
@@ -160,6 +258,11 @@ class BpfMap:
         if self._handle is None:
             raise NotLoadedError(f"this {type(self).__name__} exists in the kernel only after `bpf.load()`")
         return self._handle
+
+    @property
+    def fd(self) -> int:
+        """The map's file descriptor."""
+        return self.handle.fd
 
     def pin(self, path: str) -> None:
         """Pin the map at `path` in a BPF file system; raises OSError."""
@@ -175,21 +278,40 @@ class BpfMap:
         return self._key_codec, self._value_codec
 
 
-class _Typed:
-    """`HashMap[u32, u64]`: calling it makes the map."""
+class TypedMap:
+    """`HashMap[u32, u64]` at run time: calling it makes the map, and a parameter may be annotated with it."""
 
     __slots__ = ("cls", "items")
 
     def __init__(self, cls: type[BpfMap], items: tuple[Any, ...]) -> None:
+        if len(items) != cls.parameters:
+            expected = {0: "no types", 1: "one type", 2: "two types"}[cls.parameters]
+            shown = {0: "", 1: "[V]", 2: "[K, V]"}[cls.parameters]
+            message = f"`bpf.{cls.__name__}` takes {expected}, not {len(items)}"
+            raise DeclarationError(message, f"write `bpf.{cls.__name__}{shown}(…)`")
         self.cls = cls
         self.items = items
 
     def __call__(self, *args: Any, **kwargs: Any) -> BpfMap:
+        """Declare the map."""
         made = self.cls(*args, **kwargs)
         made._types = self.items
         return made
 
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        return (self.cls,)
 
-def in_program_only(name: str) -> TypeError:
+    def __or__(self, other: Any) -> Any:
+        import typing
+
+        return typing.Union[self, other] if other is None else NotImplemented  # noqa: UP007
+
+    __ror__ = __or__
+
+    def __repr__(self) -> str:
+        return f"{self.cls.__name__}[{', '.join(t.__name__ if isinstance(t, type) else repr(t) for t in self.items)}]"
+
+
+def in_program_only(name: str, instead: str) -> TypeError:
     """The error of a kernel-side method called in user space."""
-    return TypeError(f"`{name}` works inside a BPF program; in user space a map is used like a dict")
+    return TypeError(f"`{name}` works inside a BPF program only; in user space {instead}")

@@ -247,7 +247,7 @@ flow_dissector: NetnsHook[contexts.SkBuff] = NetnsHook(
 sockops: CgroupHook[contexts.SockOpsContext] = CgroupHook(
     "sockops", "sockops", "Events of the TCP connections of a cgroup (kernel 4.13)."
 )
-sk_msg: SockmapHook[contexts.SkMsgContext] = SockmapHook("sk_msg", "sk_msg", "Messages sent on a sockmap (kernel 4.17).")
+sk_msg: SockmapHook[contexts.SkMsgContext] = SockmapHook("sk_msg", "sk_msg", "Messages on a sockmap (kernel 4.17).")
 sk_skb_stream_parser: SockmapHook[contexts.SkBuff] = SockmapHook(
     "sk_skb_stream_parser", "sk_skb/stream_parser", "Finds message boundaries for a sockmap (kernel 4.14)."
 )

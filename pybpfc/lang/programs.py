@@ -74,7 +74,7 @@ class ProgramHandle(Protocol):
         """The program's file descriptor."""
         ...
 
-    def attach(self, **options: Any) -> Any:
+    def attach(self, *where: Any, **options: Any) -> Any:
         """Attach the program to its hook; raises AttachError."""
         ...
 
@@ -181,16 +181,21 @@ class Program(Generic[P, R]):
         """The loaded program's file descriptor."""
         return self.handle.fd
 
-    def attach(self, **options: Any) -> Link:
+    def attach(self, *where: Any, **options: Any) -> Link:
         """Attach the loaded program; `options` add to the decorator's: `interface=`, `cgroup=`, `pid=`, ….
 
         Raises AttachError with the cause and what to do.
         """
-        link: Link = self.handle.attach(**{**self.options, **options})
+        link: Link = self.handle.attach(*where, **({} if where else self.options), **options)
         return link
 
     def test_run(
-        self, *, data: bytes | None = None, ctx: bytes | Mapping[str, int] | None = None, repeat: int = 1, **options: Any
+        self,
+        *,
+        data: bytes | None = None,
+        ctx: bytes | Mapping[str, int] | None = None,
+        repeat: int = 1,
+        **options: Any,
     ) -> TestRun:
         """Run the loaded program on a packet or a context, without attaching it."""
         result: TestRun = self.handle.test_run(data=data, ctx=ctx, repeat=repeat, **options)

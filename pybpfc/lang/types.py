@@ -125,7 +125,11 @@ class Field:
 
 @dataclass(eq=False, slots=True)
 class Struct:
-    """A struct or union, compared by identity; `fields` may be filled after creation for self-reference."""
+    """A struct or union, compared by identity; `fields` may be filled after creation for self-reference.
+
+    A `kernel` struct names a type of the running kernel: only the fields used are known, and where they are is found
+    when the program is loaded.
+    """
 
     name: str
     fields: tuple[Field, ...] = ()
@@ -133,6 +137,7 @@ class Struct:
     align: int = 1
     union: bool = False
     packed: bool = False
+    kernel: bool = False
     cls: type | None = None
     by_name: dict[str, Field] = field(default_factory=dict, repr=False)
 
