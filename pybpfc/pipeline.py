@@ -10,7 +10,6 @@ from typing import Any
 from pybpfc.backend.codegen import CodeGenerator
 from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
-from pybpfc.cache import Dependencies
 from pybpfc.compiler import Source
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.errors import CompileError, CompilerBug
@@ -21,6 +20,7 @@ from pybpfc.frontend.lower.module import lower_unit
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.pipeline import run_passes
 from pybpfc.ir.printer import print_module
+from pybpfc.lang.fingerprint import Dependencies
 
 
 @dataclass(frozen=True, slots=True)

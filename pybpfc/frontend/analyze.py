@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pybpfc.cache import Dependencies
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.functions import check_function, check_program
 from pybpfc.frontend.unit import Unit
+from pybpfc.lang.fingerprint import Dependencies
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
 

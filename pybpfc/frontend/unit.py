@@ -15,7 +15,6 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pybpfc.abi.helpers import HELPERS
-from pybpfc.cache import Dependencies, fingerprint
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
@@ -27,6 +26,7 @@ from pybpfc.frontend.typed_ast import FunctionKey
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
 from pybpfc.lang.errors import AnnotationError
+from pybpfc.lang.fingerprint import Dependencies, fingerprint
 from pybpfc.lang.functions import Function, Intrinsic
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program

@@ -17,6 +17,7 @@ PACKAGE = Path(pybpfc.__file__).parent
 
 _TO_LANG = {"abi", "formats", "diagnostics", "lang"}
 _TO_BACKEND = _TO_LANG | {"ir", "frontend", "backend"}
+_DRIVER = {"cache", "compiler", "pipeline"}
 _FACADES = {"helpers", "uapi", "kfuncs", "vmlinux"}
 
 ALLOWED: dict[str, set[str]] = {
@@ -27,16 +28,16 @@ ALLOWED: dict[str, set[str]] = {
     "ir": _TO_LANG,
     "frontend": _TO_LANG | {"ir"},
     "backend": _TO_LANG | {"ir"},
-    "cache": _TO_BACKEND,
-    "compiler": _TO_BACKEND | {"cache"},
+    **dict.fromkeys(_DRIVER, _TO_BACKEND | _DRIVER | {"__init__"}),
     "runtime": _TO_LANG,
     "vm": _TO_LANG,
+    "loading": _TO_LANG | _DRIVER | {"runtime", "vm"},
     **dict.fromkeys(_FACADES, {"abi", "lang"}),
     "stdlib": {"abi", "lang"} | _FACADES,
 }
 """Which layers each layer may import besides itself; the command line and the package's face may import all."""
 
-UNRESTRICTED = {"cli", "__init__", "__main__"}
+UNRESTRICTED = {"api", "cli", "__init__", "__main__"}
 
 
 @dataclass(frozen=True)

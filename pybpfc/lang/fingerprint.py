@@ -1,0 +1,69 @@
+"""What a compilation depends on: the values of the names that programs use, each as a text that changes with it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from pybpfc.lang.functions import Function
+from pybpfc.lang.maps import BpfMap
+from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a compilation read: files, and (module, dotted name) with the fingerprint of its value.
+
+    `complete` is False when it read something that has no name to find it by again, such as a closure's variable.
+    """
+
+    files: tuple[str, ...]
+    names: tuple[tuple[str, str, str], ...]
+    complete: bool = True
+
+
+def fingerprint(value: Any) -> str:
+    """What of a value a compilation depends on."""
+    match value:
+        case bool() | int() | str() | bytes() | None:
+            return repr(value)
+        case enum.Enum():
+            return repr(value.value)
+        case BpfMap():
+            d = value.declaration
+            shape = (d.type_name, _layout(d.key), _layout(d.value), d.max_entries, d.flags, d.pinned, d.numa_node)
+            return repr((*shape, d.map_extra))
+        case Function():
+            return f"function {value.name} {value.inline} {value.noinline} {value.exported}"
+        case ModuleType():
+            return f"module {value.__name__}"
+        case type():
+            found = getattr(value, "__bpf_type__", None)
+            return _layout(found) if found is not None else f"class {value.__module__}.{value.__qualname__}"
+        case _:
+            return f"{type(value).__name__} {getattr(value, '__qualname__', '')}"
+
+
+def _layout(t: Type | None) -> str:
+    match t:
+        case Struct():
+            fields = [(f.name, _inner(f.type), f.offset, f.bits, f.bit_offset) for f in t.fields]
+            return repr((t.name, t.size, t.align, t.union, fields))
+        case _:
+            return repr(None if t is None else _inner(t))
+
+
+def _inner(t: Type) -> str:
+    match t:
+        case Struct():
+            return _layout(t)
+        case Array():
+            return f"{_inner(t.element)}[{t.length}]{t.view.value}"
+        case Pointer():
+            return f"pointer {t.to} {t.space.value} {t.nullable}"
+        case Enum():
+            return f"{t.name} {t.underlying} {t.members}"
+        case _:
+            return str(t)
