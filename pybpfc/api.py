@@ -32,16 +32,26 @@ def load(source: Any = None, *, attach: bool = True, **consts: Any) -> Any:
 
 
 def simulate(
-    program: Any, *, data: bytes = b"", ctx: Any = None, maps: Any = None, helpers: Any = None, **consts: Any
+    program: Any,
+    *,
+    data: bytes = b"",
+    ctx: Any = None,
+    maps: Any = None,
+    helpers: Any = None,
+    memory: Any = None,
+    **consts: Any,
 ) -> Any:
     """Run a program in the built-in VM: no root, no kernel, any system.
 
     `data` is the packet, `ctx` the context as bytes or as a dict of fields, `maps` the contents to start from, and
-    `helpers` Python functions that stand in for kernel helpers.
+    `helpers` Python functions that stand in for kernel helpers. `memory` is what user and kernel addresses hold, bytes
+    by address. Other keywords set `bpf.Const` globals. Raises `CompileError`, or `VmError` with the Python line.
     """
     from pybpfc.loading import simulate_program
 
-    return simulate_program(program, data=data, ctx=ctx, maps=maps or {}, helpers=helpers or {}, consts=consts)
+    return simulate_program(
+        program, data=data, ctx=ctx, maps=maps or {}, helpers=helpers or {}, memory=memory or {}, consts=consts
+    )
 
 
 def _source(source: Any) -> Any:

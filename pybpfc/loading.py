@@ -77,6 +77,7 @@ def simulate_program(
     ctx: Any = None,
     maps: Mapping[str, Any],
     helpers: Mapping[str, Any],
+    memory: Mapping[int, bytes],
     consts: Mapping[str, Any],
 ) -> Any:
     """Compile the program's module and run the program in the VM."""
@@ -91,5 +92,13 @@ def simulate_program(
         raise TypeError(f"`bpf.simulate` runs a decorated program, not {type(program).__name__}")
     declared, _ = parts(compiled)
     return simulate_spec(
-        compiled.spec, name, data=data, ctx=ctx, maps=maps, helpers=helpers, consts=consts, declared=declared
+        compiled.spec,
+        name,
+        data=data,
+        ctx=ctx,
+        maps=maps,
+        helpers=helpers,
+        consts=consts,
+        declared=declared,
+        memory=memory,
     )
