@@ -43,7 +43,8 @@ def analyze(
     programs: Iterable[Program[..., Any]] | None = None,
 ) -> Analysis | None:
     """Check a module; None when there were errors, which the sink then holds."""
-    unit = Unit(name, file, namespace, sink, license=_license(namespace, file, sink))
+    unit = Unit(name, file, namespace, sink)
+    unit.license = _license(unit)
     chosen = list(programs) if programs is not None else programs_of(namespace)
     if not chosen:
         sink.emit(catalog.NoPrograms(name).at(unit.no_span()))
@@ -72,13 +73,11 @@ def analyze(
     return Analysis(tree, unit.dependencies(), tuple(unit.desugared))
 
 
-def _license(namespace: Mapping[str, Any], file: str, sink: DiagnosticSink) -> str:
-    value = namespace.get("LICENSE", "GPL")
+def _license(unit: Unit) -> str:
+    value = unit.namespace.get("LICENSE", "GPL")
     if isinstance(value, str) and value and len(value.encode()) <= MAX_LICENSE:
         return value
-    from pybpfc.diagnostics.span import Span
-
-    sink.emit(catalog.InvalidLicense().at(Span(file, 1, 1, 1, 1)))
+    unit.sink.emit(catalog.InvalidLicense().at(unit.binding_span("LICENSE")))
     return "GPL"
 
 
@@ -93,7 +92,6 @@ def _declare_module(unit: Unit) -> None:
 
 def _check_recursion(unit: Unit) -> None:
     """A function must not call itself, not even through others."""
-    spans = {r.key.name: r.span for r in unit.requests.values()}
     reported: set[frozenset[str]] = set()
 
     def walk(name: str, path: tuple[str, ...]) -> None:
@@ -101,9 +99,9 @@ def _check_recursion(unit: Unit) -> None:
             cycle = (*path[path.index(name) :], name)
             if frozenset(cycle) not in reported:
                 reported.add(frozenset(cycle))
-                label = [Label(spans[cycle[1]], "called here")] if cycle[1] in spans and len(cycle) > 2 else []
-                diagnostic = catalog.Recursion(name, " → ".join(cycle)).at(spans.get(name, unit.no_span()), labels=label)
-                unit.sink.emit(diagnostic)
+                calls = [unit.calls[caller][callee] for caller, callee in zip(cycle, cycle[1:], strict=False)]
+                labels = [Label(span, "by way of this call") for span in calls[:-1]]
+                unit.sink.emit(catalog.Recursion(name, " → ".join(cycle)).at(calls[-1], labels=labels))
             return
         for callee in sorted(unit.calls.get(name, ())):
             walk(callee, (*path, name))

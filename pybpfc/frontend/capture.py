@@ -15,13 +15,29 @@ from types import CodeType
 from typing import Any
 
 from pybpfc.diagnostics.source import SourceMap, span_of, span_of_header
-from pybpfc.diagnostics.span import Span
+from pybpfc.diagnostics.span import Span, line_start
 
 _MISSING = object()
 
 
 class SourceNotFound(Exception):
     """The function's source text cannot be had (made by `exec`, or its file has changed)."""
+
+
+class SourceChanged(SourceNotFound):
+    """The file no longer holds the function where it was when its module was imported; `span` is that place."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(str(span))
+        self.span = span
+
+
+class AsyncFunction(Exception):
+    """The function is a coroutine; `span` is its header."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(str(span))
+        self.span = span
 
 
 @dataclass(eq=False, slots=True)
@@ -102,8 +118,10 @@ class FileCache:
             raise SourceNotFound(repr(function))
         parsed = self.parse(code.co_filename)
         node = parsed.functions.get((code.co_name, code.co_firstlineno))
-        if not isinstance(node, ast.FunctionDef):
-            raise SourceNotFound(f"{code.co_filename}:{code.co_firstlineno}: {code.co_name}")
+        if isinstance(node, ast.AsyncFunctionDef):
+            raise AsyncFunction(parsed.header_span(node))
+        if node is None:
+            raise SourceChanged(line_start(code.co_filename, code.co_firstlineno))
         return Captured(code.co_name, node, parsed, function, _nonlocals(function), function.__globals__)
 
 

@@ -50,7 +50,9 @@ class _Desugar(ast.NodeTransformer):
             return node
         value = _at(ast.Constant(self.neutral), node)
         condition = _at(ast.UnaryOp(ast.Not(), node.test), node.test)
-        return _at(ast.If(condition, [_at(ast.Return(value), node)], []), node)
+        guard = _at(ast.If(condition, [_at(ast.Return(value), node)], []), node)
+        guard.assertion = True  # type: ignore[attr-defined]  # the checker reports one that is false at compile time
+        return guard
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
         """Tuple and chained assignments go through temporaries, so that all values are read before any is set."""

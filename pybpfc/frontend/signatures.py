@@ -70,7 +70,10 @@ def function_signature(unit: Unit, captured: Captured) -> Signature | None:
         result = annotation_type(unit, captured, captured.node.returns)
     returned = 1 if isinstance(result, Struct | Array) else 0
     if len(params) + returned > MAX_PARAMETERS:
-        unit.sink.emit(catalog.TooManyParameters(captured.name, len(params) + returned).at(span(captured.node.args.args[0])))
+        extra = nodes[MAX_PARAMETERS] if len(nodes) > MAX_PARAMETERS else nodes[-1]
+        notes = ["the result, a struct or an array, is passed by reference too"] if returned else []
+        count = len(params) + returned
+        unit.sink.emit(catalog.TooManyParameters(captured.name, count).at(span(extra), notes=notes))
         failed = True
     return None if failed or result is None else Signature(tuple(params), result)
 

@@ -18,9 +18,9 @@ from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
-from pybpfc.diagnostics.span import Span
+from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
-from pybpfc.frontend.capture import Captured, FileCache, SourceNotFound
+from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
 from pybpfc.frontend.signatures import function_signature
 from pybpfc.frontend.typed_ast import FunctionKey
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
@@ -57,7 +57,7 @@ class Unit:
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
-    calls: dict[str, set[str]] = field(default_factory=dict)
+    calls: dict[str, dict[str, Span]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)
     used: dict[tuple[str, str], str] = field(default_factory=dict)
     complete: bool = True
@@ -196,7 +196,7 @@ class Unit:
             chosen = bound[0] if bound else name
             clash = next((m for m in self.maps.values() if m.name == chosen), None)
             if clash is not None:
-                self.sink.emit(catalog.DuplicateName(chosen).at(self.no_span()))
+                self.sink.emit(catalog.DuplicateName(chosen).at(self.binding_span(chosen)))
             self.maps[id(value)] = MapDef(chosen, value.declaration, self.binding_span(chosen))
         return self.maps[id(value)]
 
@@ -273,9 +273,17 @@ class Unit:
         if key not in self._captured:
             try:
                 self._captured[key] = self.files.capture(wrapped)
+            except AsyncFunction as error:
+                self._captured[key] = None
+                self.sink.emit(catalog.AsyncCode().at(error.span))
+            except SourceChanged as error:
+                self._captured[key] = None
+                self.sink.emit(catalog.SourceChanged(function.name).at(error.span))
             except SourceNotFound:
                 self._captured[key] = None
-                self.sink.emit(catalog.NoSource(function.name).at(where or self.no_span()))
+                code = getattr(wrapped, "__code__", None)
+                defined = line_start(code.co_filename, code.co_firstlineno) if code is not None else self.no_span()
+                self.sink.emit(catalog.NoSource(function.name).at(where or defined))
         return self._captured[key]
 
     def signature(self, function: Any) -> s.Signature | None:
@@ -295,7 +303,7 @@ class Unit:
             name = self._unique(function.name)
             known = Request(FunctionKey(function, name, signature.result), span, caller)
             self.requests[id(function)] = known
-        self.calls.setdefault(caller, set()).add(known.key.name)
+        self.calls.setdefault(caller, {}).setdefault(known.key.name, span)
         return known.key
 
     def _unique(self, name: str) -> str:

@@ -10,6 +10,9 @@ A file holds cases; a case holds parts:
 Further parts are `[file NAME]`, other text the case needs, and `[code]`, what the stage runs. Text before the first
 case is a comment. With `--update-golden` the `[out]` parts are rewritten from what the code does now. A line of a
 case that begins like a part's header is written with a backslash before it.
+
+A stage may instead compare with the source itself: cases of `check` hold the diagnostics expected of a line as comments
+at its end, and have no `[out]`.
 """
 
 from __future__ import annotations
@@ -53,13 +56,13 @@ class Case:
         """The `[file …]` parts by name."""
         return {part.name: part.text for part in self.parts if part.kind == "file"}
 
-    def set_out(self, text: str) -> None:
-        """Replace the expected output."""
+    def set_text(self, kind: str, text: str) -> None:
+        """Replace the text of the first part of this kind, or add one."""
         for part in self.parts:
-            if part.kind == "out":
+            if part.kind == kind:
                 part.text = text
                 return
-        self.parts.append(Part("out", "", text))
+        self.parts.append(Part(kind, "", text))
 
 
 @dataclass
@@ -122,14 +125,14 @@ def case_id(root: Path, case: Case) -> str:
     return f"{case.path.relative_to(root).with_suffix('')}::{case.name}"
 
 
-def run_case(case: Case, stage: Callable[[Case], str], update: bool) -> None:
-    """Run a case and compare, or rewrite its expected output."""
+def run_case(case: Case, stage: Callable[[Case], str], update: bool, part: str = "out") -> None:
+    """Run a case and compare the result with one of its parts, or rewrite that."""
     actual = "\n".join(line.rstrip() for line in stage(case).rstrip("\n").split("\n")) + "\n"
-    expected = case.text("out")
+    expected = case.text(part)
     if update:
         if actual != expected:
             file = read_cases(case.path)
-            next(other for other in file.cases if other.name == case.name).set_out(actual)
+            next(other for other in file.cases if other.name == case.name).set_text(part, actual)
             file.write()
         return
     assert expected is not None, f"{case.path}:{case.line}: no [out] yet; run with --update-golden"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
+from diagnosed import check_file
 from runner import Case
 
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.catalog.base import PRELUDE
 from pybpfc.diagnostics.diagnostic import Diagnostic, Fix, Help, Label
 from pybpfc.diagnostics.render import render_all
 from pybpfc.diagnostics.source import SourceMap
@@ -47,5 +53,36 @@ def render(case: Case) -> str:
     return render_all(emitted, sources, **settings).replace("\x1b", "␛")  # type: ignore[arg-type]
 
 
-STAGES: dict[str, Callable[[Case], str]] = {"render": render}
+ANNOTATION = re.compile(r"\s*# [EW]\[[A-Z]\d{4}\].*$")
+
+
+def check(case: Case) -> str:
+    """The source with the diagnostics of each line behind it: `# E[CODE] «what the span covers»: message`."""
+    lines = [ANNOTATION.sub("", line) for line in case.source.rstrip("\n").split("\n")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "case.py")
+        path.write_text(PRELUDE + "\n".join(lines) + "\n", encoding="utf-8")
+        sink = check_file(path)
+        first = PRELUDE.count("\n") + 1
+        for diagnostic in (*sink.errors, *sink.warnings):
+            covered = sink.sources.text(diagnostic.span).split("\n")[0]
+            kind = "E" if diagnostic.is_error else "W"
+            remark = f"# {kind}[{diagnostic.code}] «{covered}»: {diagnostic.message}"
+            index = max(diagnostic.line - first, 0)
+            lines[index] += f"  {remark}"
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What runs a case, and the part of the case that its result is compared with."""
+
+    run: Callable[[Case], str]
+    part: str = "out"
+
+
+STAGES: dict[str, Stage] = {
+    "render": Stage(render),
+    "check": Stage(check, "case"),
+}
 """By the folder's first name."""

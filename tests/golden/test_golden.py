@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case_id(ROOT, case)) for case in all_cases(ROOT)])
 def test_golden(case: Case, update_golden: bool) -> None:
-    run_case(case, STAGES[case.path.relative_to(ROOT).parts[0]], update_golden)
+    stage = STAGES[case.path.relative_to(ROOT).parts[0]]
+    run_case(case, stage.run, update_golden, stage.part)
 
 
 def test_every_golden_folder_has_a_stage() -> None:

@@ -29,32 +29,3 @@ class CodegenDied(ErrorClass):
     label = "while compiling this"
     help = "please report it with the program that caused it"
     reason: str
-
-
-class InstructionMissing(ErrorClass):
-    """The target's instruction set lacks what the program needs.
-
-    BPF's instruction set has grown: v2 added compares, v3 32-bit jumps and atomics with a result, v4 signed division
-    and long jumps.
-    """
-
-    code = "E0603"
-    title = "{what} needs BPF ISA {needed}; the target is {target}"
-    label = "not in {target}"
-    help = 'compile for a newer instruction set: `cpu="{needed}"`'
-    what: str
-    needed: str
-    target: str
-
-
-class UnknownTarget(ErrorClass):
-    """A target that does not exist.
-
-    The compiler knows the instruction sets v1 to v4 in both byte orders.
-    """
-
-    code = "E0604"
-    title = "`{name}` is not a target"
-    label = "unknown"
-    help = "targets are v1 to v4, little- or big-endian"
-    name: str

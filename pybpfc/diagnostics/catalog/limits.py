@@ -52,63 +52,6 @@ class StackTooLarge(ErrorClass):
     used: int
 
 
-class CallDepth(ErrorClass):
-    """Calls are nested too deeply.
-
-    The kernel accepts 8 functions that call each other in a row.
-    """
-
-    code = "E0503"
-    title = "calls are {depth} deep; BPF allows 8"
-    label = "the chain starts here: {chain}"
-    help = "inline a function: `@bpf.func(inline=True)`"
-    depth: int
-    chain: str
-
-
-class CombinedStack(ErrorClass):
-    """A chain of calls needs more stack than BPF has.
-
-    All functions of a chain of calls share 512 bytes of stack.
-    """
-
-    code = "E0504"
-    title = "the calls {chain} need {used} bytes of stack together; BPF has 512"
-    label = "the chain starts here"
-    help = "keep large values in a per-CPU map, or split the work by a tail call"
-    chain: str
-    used: int
-
-
-class TooManyArguments(ErrorClass):
-    """A call passes more than five values in registers.
-
-    Arguments are passed in the registers r1 to r5.
-    """
-
-    code = "E0505"
-    title = "`{function}` gets {count} arguments; BPF passes at most 5"
-    label = "too many arguments"
-    help = "pass a `@bpf.struct` that holds them"
-    function: str
-    count: int
-
-
-class TooManyInstructions(ErrorClass):
-    """A program is larger than the kernel accepts.
-
-    The kernel limits a program's size.
-    """
-
-    code = "E0506"
-    title = "`{program}` has {count} instructions; the kernel accepts {limit}"
-    label = "too large"
-    help = "split it by a tail call, or use loops in place of unrolled code"
-    program: str
-    count: int
-    limit: int
-
-
 class VariableTooLarge(ErrorClass):
     """One local variable is larger than the stack.
 
@@ -174,15 +117,3 @@ class LoopTooLong(ErrorClass):
     label = "too many rounds"
     help = "use `bpf.loop(n, fn, ctx)` or `bpf.iter_num(a, b)`, which the verifier checks once"
     count: int
-
-
-class ContinueOutsideLoop(ErrorClass):
-    """`break` or `continue` outside a loop.
-
-    Python refuses this too.
-    """
-
-    code = "E0509"
-    title = "`{word}` outside a loop"
-    label = "not in a loop"
-    word: str

@@ -111,28 +111,38 @@ class StalePacketPointer(ErrorClass):
 
     Bad:
 
-        from pybpfc.stdlib import net
+        @bpf.struct
+        class Ethernet:
+            target: Annotated[bytes, 6]
+            source: Annotated[bytes, 6]
+            protocol: be16
+
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            eth = ctx.packet(net.ethhdr)
+            eth = ctx.packet(Ethernet)
             if eth is None:
                 return XDP_PASS
             bpf_xdp_adjust_head(ctx, 4)
-            x = eth.h_proto
+            x = eth.protocol
             return XDP_PASS
 
     Good:
 
-        from pybpfc.stdlib import net
+        @bpf.struct
+        class Ethernet:
+            target: Annotated[bytes, 6]
+            source: Annotated[bytes, 6]
+            protocol: be16
+
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
             bpf_xdp_adjust_head(ctx, 4)
-            eth = ctx.packet(net.ethhdr)
+            eth = ctx.packet(Ethernet)
             if eth is None:
                 return XDP_PASS
-            x = eth.h_proto
+            x = eth.protocol
             return XDP_PASS
     """
 
@@ -208,59 +218,6 @@ class PointerIndex(ErrorClass):
     type: str
 
 
-class PointerStored(ErrorClass):
-    """A kernel address would be stored where user space can read it.
-
-    Kernel addresses must not become visible to user space.
-    """
-
-    code = "E0307"
-    title = "a pointer to {space} memory cannot be stored in {where}"
-    label = "would leak a kernel address"
-    help = "store what it points to"
-    space: str
-    where: str
-
-
-class PointerReturned(ErrorClass):
-    """A function returns the address of its own variable.
-
-    A variable's memory is gone when its function has returned.
-    """
-
-    code = "E0308"
-    title = "`{name}` ends with the function that returns it"
-    label = "lives on this function's stack"
-    help = "let the caller pass the struct in, or return its values"
-    name: str
-
-
-class PointerComparison(ErrorClass):
-    """Pointers are compared in a way that has no meaning.
-
-    Addresses of different objects have no order.
-    """
-
-    code = "E0309"
-    title = "pointers cannot be compared with `{operator}`"
-    label = "addresses have no order"
-    help = "compare what they point to"
-    operator: str
-
-
-class KernelMemoryWrite(ErrorClass):
-    """Kernel memory is written.
-
-    The kernel lets a program read this memory only.
-    """
-
-    code = "E0310"
-    title = "`{type}` is read-only memory"
-    label = "cannot be written"
-    help = "copy it into a local struct and change that"
-    type: str
-
-
 class UnboundedOffset(ErrorClass):
     """A packet offset may be larger than the verifier follows.
 
@@ -268,22 +225,32 @@ class UnboundedOffset(ErrorClass):
 
     Bad:
 
-        from pybpfc.stdlib import net
+        @bpf.struct
+        class Ethernet:
+            target: Annotated[bytes, 6]
+            source: Annotated[bytes, 6]
+            protocol: be16
+
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            n = u64(bpf_get_prandom_u32())
-            ip = ctx.packet(net.iphdr, n)
+            n = bpf_get_prandom_u32()
+            eth = ctx.packet(Ethernet, n)
             return XDP_PASS
 
     Good:
 
-        from pybpfc.stdlib import net
+        @bpf.struct
+        class Ethernet:
+            target: Annotated[bytes, 6]
+            source: Annotated[bytes, 6]
+            protocol: be16
+
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            n = u64(bpf_get_prandom_u32())
-            ip = ctx.packet(net.iphdr, min(n, 1500))
+            n = bpf_get_prandom_u32()
+            eth = ctx.packet(Ethernet, min(n, 1500))
             return XDP_PASS
     """
 
@@ -301,21 +268,30 @@ class NoPacket(ErrorClass):
 
     Bad:
 
-        from pybpfc.stdlib import net
+        @bpf.struct
+        class Ethernet:
+            target: Annotated[bytes, 6]
+            source: Annotated[bytes, 6]
+            protocol: be16
 
 
         @bpf.tracepoint("syscalls/sys_enter_openat")
         def prog(ctx: bpf.TracepointContext) -> int:
-            eth = ctx.packet(net.ethhdr)
+            eth = ctx.packet(Ethernet)
             return 0
 
     Good:
 
-        from pybpfc.stdlib import net
+        @bpf.struct
+        class Ethernet:
+            target: Annotated[bytes, 6]
+            source: Annotated[bytes, 6]
+            protocol: be16
+
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            eth = ctx.packet(net.ethhdr)
+            eth = ctx.packet(Ethernet)
             return XDP_PASS
     """
 
@@ -324,32 +300,3 @@ class NoPacket(ErrorClass):
     label = "no packet data here"
     help = "`ctx.packet(…)` works in xdp, tc and the other programs that see packet data"
     context: str
-
-
-class PointerFromInteger(ErrorClass):
-    """An integer is made into a pointer.
-
-    The verifier accepts pointers it has followed from where they came from, not made-up numbers.
-    """
-
-    code = "E0313"
-    title = "{found} cannot be made into `{type}`"
-    label = "the verifier accepts no made-up addresses"
-    help = "declare the field or parameter as `bpf.UserPtr[T]` and read it with a helper"
-    found: str
-    type: str
-
-
-class ReassignedReference(ErrorClass):
-    """A struct local is rebound to another kind of memory.
-
-    The verifier follows a variable as one kind of memory.
-    """
-
-    code = "E0314"
-    title = "`{name}` refers to {first} memory and cannot be rebound to {second} memory"
-    label = "another kind of memory"
-    help = "use another name"
-    name: str
-    first: str
-    second: str

@@ -158,31 +158,6 @@ class NoMapOperation(ErrorClass):
     operation: str
 
 
-class UnnamedMap(ErrorClass):
-    """A map is not bound to a module-level name.
-
-    A map's name in the kernel is the name of the variable that holds it.
-    """
-
-    code = "E0405"
-    title = "this map has no name"
-    label = "not bound to a variable of a module"
-    help = 'assign it to a module-level variable, or give it a name: `name="counts"`'
-
-
-class MapDeclaration(ErrorClass):
-    """A map is declared with arguments that its type does not allow.
-
-    Each map type has rules for its key, its value, its size and its flags.
-    """
-
-    code = "E0406"
-    title = "`{map}`: {reason}"
-    label = "declared here"
-    map: str
-    reason: str
-
-
 class MapOutOfPlace(ErrorClass):
     """A map is used as a value.
 
@@ -318,7 +293,7 @@ class UseAfterRelease(ErrorClass):
     """
 
     code = "E0411"
-    title = "`{name}` {certainty} already submitted or discarded"
+    title = "`{name}` {certainty} submitted or discarded"
     label = "used after its release"
     help = "write all fields before `submit`"
     name: str
@@ -429,46 +404,6 @@ class NotAReservation(ErrorClass):
     found: str
 
 
-class UntypedRecord(ErrorClass):
-    """A record is reserved in a ring buffer that was declared without a type.
-
-    `reserve` needs the size of the record, which is that of the ring buffer's type.
-
-    Bad:
-
-        events = bpf.RingBuf(size=4096)
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            event = events.reserve()
-            return XDP_PASS
-
-    Good:
-
-        @bpf.struct
-        class Event:
-            pid: u32
-            size: u32
-
-
-        events = bpf.RingBuf[Event](size=4096)
-
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            event = events.reserve()
-            if event is not None:
-                events.submit(event)
-            return XDP_PASS
-    """
-
-    code = "E0414"
-    title = "`{map}` has no record type to reserve"
-    label = "how large is the record?"
-    help = "declare it: `{map} = bpf.RingBuf[Event](size=4096)`"
-    map: str
-
-
 class HelperNotAvailable(ErrorClass):
     """The program's type may not call this helper.
 
@@ -478,14 +413,14 @@ class HelperNotAvailable(ErrorClass):
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            x = bpf_get_current_ancestor_cgroup_id(0)
+            bpf_skb_vlan_pop(ctx)
             return XDP_PASS
 
     Good:
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            x = bpf_get_prandom_u32()
+            bpf_xdp_adjust_head(ctx, 4)
             return XDP_PASS
     """
 
@@ -495,21 +430,6 @@ class HelperNotAvailable(ErrorClass):
     helper: str
     program_type: str
     section: str
-
-
-class HelperTooNew(ErrorClass):
-    """The target kernel does not have this helper yet.
-
-    An older kernel refuses a program that calls a helper it does not know.
-    """
-
-    code = "E0421"
-    title = "`{helper}` exists from Linux {since}; the target is {target}"
-    label = "not in Linux {target}"
-    help = "raise the target kernel, or guard the call by `bpf.kernel_version()`"
-    helper: str
-    since: str
-    target: str
 
 
 class HelperNeedsGpl(ErrorClass):
@@ -621,32 +541,6 @@ class UnboundedSize(ErrorClass):
     help = "leave it out, it is then {available}; or bound it: `min(n, {available})`"
     parameter: str
     available: int
-
-
-class FeatureTooNew(ErrorClass):
-    """The target kernel does not have what the program uses.
-
-    An older kernel refuses what it does not know.
-    """
-
-    code = "E0426"
-    title = "{feature} exists from Linux {since}; the target is {target}"
-    label = "not in Linux {target}"
-    feature: str
-    since: str
-    target: str
-
-
-class UnknownSection(ErrorClass):
-    """A hook is not one that loaders know.
-
-    Loaders know a hook by its section's name.
-    """
-
-    code = "E0430"
-    title = "`{section}` is not a hook"
-    label = "unknown section"
-    section: str
 
 
 class UnknownTracepoint(ErrorClass):
@@ -795,20 +689,6 @@ class ContextIndex(ErrorClass):
     name: str
 
 
-class HookTarget(ErrorClass):
-    """A hook's decorator does not say where to attach in the form it needs.
-
-    The decorator names where the program attaches, in the form the kernel uses.
-    """
-
-    code = "E0437"
-    title = "`{hook}` needs {expected}, got {found}"
-    label = "cannot be attached"
-    hook: str
-    expected: str
-    found: str
-
-
 class ProgramCalled(ErrorClass):
     """A program is called like a function.
 
@@ -842,19 +722,6 @@ class ProgramCalled(ErrorClass):
     label = "not callable from a program"
     help = "move the common part into a `@bpf.func`, or tail-call it through a `bpf.ProgArray`"
     name: str
-
-
-class LockRule(ErrorClass):
-    """A lock is used in a way the kernel forbids.
-
-    While a spin lock is held a program must not call anything that could wait or take another lock.
-    """
-
-    code = "E0439"
-    title = "{what} is not allowed while a spin lock is held"
-    label = "inside the lock"
-    help = "do it before or after the `with` block"
-    what: str
 
 
 class AtomicWidth(ErrorClass):
@@ -937,29 +804,3 @@ class NoPrograms(ErrorClass):
     label = "nothing to compile"
     help = "decorate a function with a hook, such as `@bpf.xdp`"
     module: str
-
-
-class UnknownKernelSymbol(ErrorClass):
-    """A kernel function or type is not known.
-
-    The kernel's type information does not know the name.
-    """
-
-    code = "E0443"
-    title = "the kernel has no {kind} `{name}`"
-    label = "not in the kernel's BTF"
-    kind: str
-    name: str
-
-
-class NotAProgramFunction(ErrorClass):
-    """A hook decorates something that is not a plain function.
-
-    A program is compiled from the source of a plain function.
-    """
-
-    code = "E0444"
-    title = "`{name}` is not a function that can become a program"
-    label = "cannot be compiled"
-    help = "decorate a plain `def` at module level"
-    name: str

@@ -68,71 +68,6 @@ class SourceChanged(ErrorClass):
     name: str
 
 
-class SourceInvalid(ErrorClass):
-    """The file does not parse as Python.
-
-    Python could not parse the file again, although the module was imported from it: it has changed since.
-    """
-
-    code = "E0104"
-    title = "invalid syntax: {reason}"
-    reason: str
-
-
-class UnknownDecorator(ErrorClass):
-    """A program or function carries a decorator that is not one of the language.
-
-    A decorator runs in Python only. One that wraps or replaces the function would be ignored in the compiled program,
-    so it is refused.
-
-    Bad:
-
-        import functools
-
-
-        @functools.cache
-        @bpf.func
-        def half(x: u64) -> u64:
-            return x // 2
-
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            x = half(4)
-            return XDP_PASS
-
-    Good:
-
-        @bpf.func
-        def half(x: u64) -> u64:
-            return x // 2
-
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            x = half(4)
-            return XDP_PASS
-    """
-
-    code = "E0105"
-    title = "the decorator `{name}` has no meaning in a BPF program"
-    label = "would run in Python only"
-    help = "remove it, or decorate a plain Python function that is not compiled"
-    name: str
-
-
-class DecoratorArguments(ErrorClass):
-    """A decorator got arguments that it cannot use.
-
-    Each hook's decorator takes what the hook needs to attach, and the options of `bpf.func` are fixed.
-    """
-
-    code = "E0106"
-    title = "`{name}`: {reason}"
-    name: str
-    reason: str
-
-
 class UnresolvedAnnotation(ErrorClass):
     """An annotation could not be evaluated.
 
@@ -392,24 +327,19 @@ class YieldExpression(ErrorClass):
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
             yield 1
+            return XDP_PASS
 
     Good:
 
-        @bpf.struct
-        class Event:
-            pid: u32
-            size: u32
-
-
-        events = bpf.RingBuf[Event](size=4096)
+        events = bpf.RingBuf[u64](size=4096)
 
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
             event = events.reserve()
-            if event is None:
-                return XDP_PASS
-            events.submit(event)
+            if event is not None:
+                event.value = 1
+                events.submit(event)
             return XDP_PASS
     """
 
@@ -674,18 +604,6 @@ class VariablePower(ErrorClass):
     help = "multiply, or shift for powers of two: `1 << n`"
 
 
-class TextOutOfPlace(ErrorClass):
-    """A string stands where only a number can.
-
-    Text exists as constants and as `Annotated[str, N]` arrays; there is no string object in the kernel.
-    """
-
-    code = "E0124"
-    title = "text cannot be used here"
-    label = "a string is not a value in BPF"
-    help = "text is assigned to or compared with an `Annotated[str, N]`, or passed to a helper or `print`"
-
-
 class ContainerLiteral(ErrorClass):
     """A dict or set is written.
 
@@ -897,19 +815,6 @@ class NestedClass(ErrorClass):
     help = "move it to module level and decorate it with `@bpf.struct`"
 
 
-class NotAContextManager(ErrorClass):
-    """`with` is used on something that has no begin and end in BPF.
-
-    `with` marks the begin and end of something the kernel keeps: a lock, an RCU section, a reservation.
-    """
-
-    code = "E0132"
-    title = "{what} cannot be used with `with`"
-    label = "not one of the language's context managers"
-    help = "`with` works on `bpf.spin_lock`, `bpf.rcu_read_lock` and ring buffer reservations"
-    what: str
-
-
 class MatchPattern(ErrorClass):
     """A pattern that `match` does not support.
 
@@ -1040,17 +945,25 @@ class AssignmentTarget(ErrorClass):
 
     Bad:
 
+        class Color(enum.IntEnum):
+            GREEN = 1
+
+
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            bpf_get_prandom_u32().real = 1
+            Color.GREEN = 2
             return XDP_PASS
 
     Good:
 
+        class Color(enum.IntEnum):
+            GREEN = 1
+
+
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            n = bpf_get_prandom_u32()
-            n = 1
+            color = Color.GREEN
+            number = 2
             return XDP_PASS
     """
 
@@ -1254,14 +1167,14 @@ class TypeExpected(ErrorClass):
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            size = bpf.sizeof(3)
+            size = bpf.size_of(3)
             return XDP_PASS
 
     Good:
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            size = bpf.sizeof(u32)
+            size = bpf.size_of(u32)
             return XDP_PASS
     """
 
@@ -1335,18 +1248,6 @@ class MapMethodAsValue(ErrorClass):
     name: str
 
 
-class TupleValue(ErrorClass):
-    """A tuple is stored.
-
-    A tuple is taken apart where it is made.
-    """
-
-    code = "E0147"
-    title = "a tuple cannot be stored"
-    label = "only its elements can"
-    help = "unpack it, `a, b = …`, or use a `@bpf.struct`"
-
-
 class UnpackCount(ErrorClass):
     """The two sides of an unpacking differ in length.
 
@@ -1374,7 +1275,7 @@ class UnpackCount(ErrorClass):
     found: str
 
 
-class ChainedTarget(ErrorClass):
+class NotUnpackable(ErrorClass):
     """A statement binds names in a form that is not supported.
 
     Only a tuple that is written out can be unpacked.

@@ -1081,10 +1081,9 @@ class CannotInfer(ErrorClass):
     """
 
     code = "E0234"
-    title = "the type of `{name}` cannot be inferred"
-    label = "from this"
-    help = "annotate it: `{name}: u64 = …`"
-    name: str
+    title = "`None` does not tell the type of a variable"
+    label = "None of what?"
+    help = "assign first what may be None, such as the result of a lookup"
 
 
 class LocalType(ErrorClass):
@@ -1343,18 +1342,6 @@ class ConstantNeeded(ErrorClass):
     what: str
 
 
-class ConstantFailed(ErrorClass):
-    """Evaluating a constant expression raised an exception.
-
-    Constant expressions are computed by Python when the program is compiled; this one raised an exception.
-    """
-
-    code = "E0243"
-    title = "this constant cannot be computed: {reason}"
-    label = "evaluated at compile time"
-    reason: str
-
-
 class StepZero(ErrorClass):
     """A range has the step 0.
 
@@ -1382,46 +1369,6 @@ class StepZero(ErrorClass):
     label = "never ends"
 
 
-class NoneOutOfPlace(ErrorClass):
-    """None is used as a value.
-
-    Integers have no None: a lookup gives a pointer that may be None, never an integer that may be None.
-
-    Bad:
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            x: u64 = None
-            return XDP_PASS
-
-    Good:
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            x: u64 = 0
-            return XDP_PASS
-    """
-
-    code = "E0245"
-    title = "`None` is not a value of {type}"
-    label = "not {type}"
-    help = "only pointers and references can be None; use 0 or another marker"
-    type: str
-
-
-class StructDefinition(ErrorClass):
-    """A struct class cannot be laid out.
-
-    A struct has a fixed size and C's layout; its fields have types of the language.
-    """
-
-    code = "E0246"
-    title = "`{name}` is not a valid struct: {reason}"
-    label = "cannot be laid out"
-    name: str
-    reason: str
-
-
 class DuplicateName(ErrorClass):
     """Two things of one object have the same name.
 
@@ -1432,33 +1379,33 @@ class DuplicateName(ErrorClass):
         counts = bpf.HashMap[u32, u64](max_entries=64)
 
 
-        @bpf.func
-        def counts_of(key: u32) -> u64:
-            return counts.get(key, 0)
+        def make() -> None:
+            counts = bpf.HashMap[u32, u64](max_entries=8)
+
+            @bpf.xdp
+            def prog(ctx: bpf.XdpContext) -> int:
+                counts[1] = 1
+                return XDP_PASS
+
+            globals()["prog"] = prog
 
 
-        @bpf.xdp(name="counts")
-        def prog(ctx: bpf.XdpContext) -> int:
-            return i32(counts_of(1))
+        make()
 
     Good:
 
         counts = bpf.HashMap[u32, u64](max_entries=64)
 
 
-        @bpf.func
-        def counts_of(key: u32) -> u64:
-            return counts.get(key, 0)
-
-
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            return i32(counts_of(1))
+            counts[1] = 1
+            return XDP_PASS
     """
 
     code = "E0247"
     title = "`{name}` is defined twice in one object"
-    label = "the second definition"
+    label = "one of the two"
     help = "rename one: programs, functions, maps and globals share one namespace in an object"
     name: str
 
@@ -1492,16 +1439,3 @@ class GlobalType(ErrorClass):
     label = "declared here"
     name: str
     reason: str
-
-
-class ParameterType(ErrorClass):
-    """A parameter or result has a type that cannot be passed.
-
-    Arguments are passed in registers: integers and references.
-    """
-
-    code = "E0249"
-    title = "{type} cannot be passed between functions"
-    label = "does not fit a register"
-    help = "pass a reference: annotate with the struct class or `bpf.Ptr[T]`"
-    type: str

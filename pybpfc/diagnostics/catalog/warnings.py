@@ -98,6 +98,40 @@ class UnusedResult(WarningClass):
     what: str
 
 
+class ShadowsGlobal(WarningClass):
+    """A new local variable has the name of a global one.
+
+    As in Python, assigning to a name makes it a local variable of the function unless `global` says otherwise.
+
+    Bad:
+
+        total: bpf.Global[u64] = 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            total = 1
+            return XDP_PASS
+
+    Good:
+
+        total: bpf.Global[u64] = 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global total
+            total = 1
+            return XDP_PASS
+    """
+
+    code = "W0203"
+    title = "`{name}` is a new local variable; the global `{name}` stays as it is"
+    label = "hides the global"
+    help = "add `global {name}` at the top of the function to write the global, or use another name"
+    name: str
+
+
 class EndlessLoop(WarningClass):
     """A loop has no way out.
 

@@ -9,7 +9,7 @@ from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
-from pybpfc.frontend.check.flow import HELD, RELEASED
+from pybpfc.frontend.check.flow import FAILED, HELD, RELEASED
 from pybpfc.frontend.check.ranges import upper_bound
 from pybpfc.frontend.contexts import ContextType, DataLoc
 from pybpfc.frontend.symbols import (
@@ -70,8 +70,9 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
 def undefined(c: FunctionChecker, node: ast.expr, symbol: Undefined) -> t.Expr:
     """The diagnostic of a name nothing is known of."""
     if isinstance(node, ast.Attribute):
-        helps = catalog.did_you_mean(symbol.name, symbol.candidates)
-        return c.error(catalog.UnknownMember(symbol.owner, symbol.name), node, helps=helps)
+        where = c.name_span(node)
+        helps = catalog.did_you_mean(symbol.name, symbol.candidates, where)
+        return c.error(catalog.UnknownMember(symbol.owner, symbol.name), where, helps=helps)
     names = [*c.variables, *c.captured.visible_names()]
     helps = catalog.did_you_mean(symbol.name, names, c.span(node))
     return c.error(catalog.UndefinedName(symbol.name), node, helps=helps)
@@ -114,15 +115,16 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
     if isinstance(base.type, Struct):
         return member(c, node, base, base.type)
     helps = ["a pointer is read and written through `.value`"] if isinstance(base.type, Pointer) else []
-    return c.error(catalog.UnknownAttribute(describe(base), node.attr), node, helps=helps)
+    return c.error(catalog.UnknownAttribute(describe(base), node.attr), c.name_span(node), helps=helps)
 
 
 def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct) -> t.Expr:
     """A struct's member."""
     field = struct.find(node.attr)
     if field is None:
-        helps = catalog.did_you_mean(node.attr, struct.by_name)
-        return c.error(catalog.UnknownField(struct.name, node.attr), node, helps=helps)
+        where = c.name_span(node)
+        helps = catalog.did_you_mean(node.attr, struct.by_name, where)
+        return c.error(catalog.UnknownField(struct.name, node.attr), where, helps=helps)
     type = field.type.host if isinstance(field.type, Int) else field.type
     return t.Member(c.span(node), type, base, struct, field)
 
@@ -130,8 +132,9 @@ def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct
 def _context_member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, context: ContextType) -> t.Expr:
     field = context.find(node.attr)
     if field is None:
-        helps = catalog.did_you_mean(node.attr, context.by_name)
-        return c.error(catalog.UnknownContextField(context.name, node.attr), node, helps=helps)
+        where = c.name_span(node)
+        helps = catalog.did_you_mean(node.attr, context.by_name, where)
+        return c.error(catalog.UnknownContextField(context.name, node.attr), where, helps=helps)
     span = c.span(node)
     if isinstance(context.special.get(field.name), DataLoc):
         return t.ContextString(span, Pointer(CHAR, Space.KERNEL), base, field.offset)
@@ -146,7 +149,8 @@ def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
         if RELEASED in stages:
             maybe = HELD in stages
             declared = [Label(base.variable.span, "reserved here")]
-            c.error(catalog.UseAfterRelease(base.variable.name, "may be" if maybe else "is"), base.span, labels=declared)
+            c.error(catalog.UseAfterRelease(base.variable.name, "may already be" if maybe else "is already"), base.span, labels=declared)
+            c.flow.reservations[base.variable] = frozenset({FAILED})
 
 
 # ---------------------------------------------------------------------------------- subscripts

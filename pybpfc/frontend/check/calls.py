@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
@@ -18,6 +19,7 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.symbols import (
     BuiltinSymbol,
+    Foreign,
     FunctionSymbol,
     HelperSymbol,
     IntrinsicSymbol,
@@ -26,6 +28,7 @@ from pybpfc.frontend.symbols import (
     TypeSymbol,
     Undefined,
 )
+from pybpfc.lang.programs import Program
 from pybpfc.lang.types import (
     BOOL,
     ERROR,
@@ -79,8 +82,25 @@ def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
             return builtins.check_intrinsic(c, node, symbol.name)
         case Undefined():
             return undefined(c, node.func, symbol)
+        case Foreign():
+            return c.error(_foreign_call(symbol), node.func)
         case _:
             return c.error(catalog.NotCallable(symbol.describe()), node.func)
+
+
+def _foreign_call(symbol: Foreign) -> catalog.ErrorClass:
+    """The mistake of calling a Python object, by what it is."""
+    match symbol.value:
+        case Program():
+            return catalog.ProgramCalled(symbol.name)
+        case BuiltinFunctionType() if symbol.value.__module__ == "builtins":
+            return catalog.UnsupportedBuiltin(symbol.name)
+        case type() if symbol.value.__module__ == "builtins":
+            return catalog.UnsupportedBuiltin(symbol.name)
+        case FunctionType() | BuiltinFunctionType() | MethodType():
+            return catalog.NotBpfFunction(symbol.name)
+        case _:
+            return catalog.NotCallable(symbol.describe())
 
 
 # ------------------------------------------------------------------------------------- casts
@@ -129,8 +149,9 @@ def new_struct(c: FunctionChecker, node: ast.Call, struct: Struct) -> t.Expr:
     for keyword in node.keywords:
         field = struct.find(keyword.arg or "")
         if field is None:
-            helps = catalog.did_you_mean(keyword.arg or "", struct.by_name)
-            c.error(catalog.UnknownField(struct.name, keyword.arg or ""), keyword, helps=helps)
+            where = c.name_span(keyword)
+            helps = catalog.did_you_mean(keyword.arg or "", struct.by_name, where)
+            c.error(catalog.UnknownField(struct.name, keyword.arg or ""), where, helps=helps)
             failed = True
             continue
         value = fit(c, check(c, keyword.value), field.type, f"field `{field.name}`")
@@ -190,11 +211,12 @@ def bind_arguments(
     names = [p.name for p in params]
     for keyword in node.keywords:
         if keyword.arg not in names:
-            helps = catalog.did_you_mean(keyword.arg or "", names)
-            c.error(catalog.UnknownKeyword(name, keyword.arg or ""), keyword, helps=helps)
+            where = c.name_span(keyword)
+            helps = catalog.did_you_mean(keyword.arg or "", names, where)
+            c.error(catalog.UnknownKeyword(name, keyword.arg or ""), where, helps=helps)
             return None
         if keyword.arg in given:
-            c.error(catalog.RepeatedArgument(name, keyword.arg), keyword)
+            c.error(catalog.RepeatedArgument(name, keyword.arg), c.name_span(keyword))
             return None
         given[keyword.arg] = keyword.value
     values: list[t.Expr] = []
@@ -250,7 +272,7 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
         if method is not None:
             check_not_released(c, base)
             return _call_struct_method(c, node, base, method)
-    return c.error(catalog.NoSuchMethod(describe(target), func.attr), func)
+    return c.error(catalog.NoSuchMethod(describe(target), func.attr), c.name_span(func))
 
 
 def _call_struct_method(c: FunctionChecker, node: ast.Call, base: t.Expr, method: FunctionSymbol) -> t.Expr:

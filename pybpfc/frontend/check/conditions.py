@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
@@ -12,7 +13,7 @@ from pybpfc.frontend.check.conversion import coerce, describe, place, to_number
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.ranges import narrow_by_comparison
 from pybpfc.ir.ops import Predicate
-from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Pointer, View, is_integer
+from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Pointer, Space, Type, View, is_integer
 
 Outcome = tuple[t.Expr, Flow | None, Flow | None]
 """A `bool` expression, and what is known where it is true and where it is false."""
@@ -23,6 +24,8 @@ def check_condition(c: FunctionChecker, node: ast.expr) -> Outcome:
     match node:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             expr, when_true, when_false = check_condition(c, operand)
+            if isinstance(expr, t.Literal):
+                return t.Literal(c.span(node), BOOL, int(not expr.value)), when_false, when_true
             return t.Not(c.span(node), BOOL, expr), when_false, when_true
         case ast.BoolOp():
             return _check_logical(c, node)
@@ -133,6 +136,8 @@ def truth(c: FunctionChecker, e: t.Expr) -> t.Expr:
     match e.type:
         case Error() | Bool():
             return e
+        case Pointer(to=Array()) if not e.type.nullable:
+            return c.error(catalog.NotACondition(describe(place(e))), e.span)
         case Pointer():
             return t.Truth(e.span, BOOL, e)
         case _ if is_integer(e.type):
@@ -185,11 +190,12 @@ def compare(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, r
         return c.error(catalog.IdentityComparison(), node)
     if is_text(lhs) or is_text(rhs):
         return _compare_text(c, node, op, lhs, rhs)
+    if isinstance(lhs, t.NoneValue) or isinstance(rhs, t.NoneValue):
+        return c.error(catalog.CompareWithNone(), node)
     for operand in (lhs, rhs):
-        if isinstance(operand, t.NoneValue):
-            return c.error(catalog.CompareWithNone(), node)
-        if not is_integer(operand.type) and not isinstance(operand.type, Pointer):
-            return c.error(catalog.NotComparable(describe(lhs), describe(rhs)), node)
+        if not is_integer(operand.type) and not _is_address(operand.type):
+            helps = ["compare what it points to: `.value`"] if _is_scalar_pointer(operand.type) else []
+            return c.error(catalog.NotComparable(describe(lhs), describe(rhs)), node, helps=helps)
     lhs, rhs = to_number(lhs), to_number(rhs)
     predicate = PREDICATES[type(op)]
     if isinstance(lhs, t.Literal) and isinstance(rhs, t.Literal):
@@ -197,11 +203,47 @@ def compare(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, r
     always = _always(predicate, lhs, rhs)
     if always is not None:
         c.emit(catalog.AlwaysCompares(always).at(span))
-        return t.Literal(span, BOOL, int(always))
-    common = operand_type(c, node, "comparison", lhs, rhs)
+        return _constant_outcome(c, span, always, rhs if isinstance(lhs, t.Literal) else lhs)
+    if (certain := _at_the_limit(predicate, lhs, rhs)) is not None:
+        c.emit(catalog.AlwaysCompares(certain).at(span))
+    common = operand_type(c, node, _SYMBOLS[predicate], lhs, rhs)
     if common is None:
         return t.Invalid(span, ERROR)
     return t.Comparison(span, BOOL, predicate, coerce(c, lhs, common, "operand"), coerce(c, rhs, common, "operand"))
+
+
+def _is_address(type: Type) -> bool:
+    """Addresses of user space and of the kernel are numbers; what leads to the program's own memory is not."""
+    return isinstance(type, Pointer) and type.space in (Space.USER, Space.KERNEL)
+
+
+def _is_scalar_pointer(type: Type) -> bool:
+    return isinstance(type, Pointer) and is_integer(type.to)
+
+
+def _constant_outcome(c: FunctionChecker, span: Span, outcome: bool, operand: t.Expr) -> t.Expr:
+    """A comparison whose outcome is known; its operand is still evaluated when that may have effects."""
+    if isinstance(operand, t.ReadVariable | t.Literal | t.GlobalPlace):
+        return t.Literal(span, BOOL, int(outcome))
+    held = c.temporary(operand.type, operand.span)
+    first = t.Assignment(operand.span, operand.type, held, operand)
+    again = t.ReadVariable(operand.span, operand.type, held)
+    return t.Comparison(span, BOOL, Predicate.EQ if outcome else Predicate.NE, first, again)
+
+
+def _at_the_limit(predicate: Predicate, lhs: t.Expr, rhs: t.Expr) -> bool | None:
+    """The outcome of comparing with the least or greatest value of the other side's type, where that is certain."""
+    if isinstance(lhs, t.Literal) and lhs.untyped:
+        return _at_the_limit(_MIRROR[predicate], rhs, lhs)
+    if not (isinstance(rhs, t.Literal) and rhs.untyped) or not isinstance(lhs.type, Int):
+        return None
+    match predicate:
+        case Predicate.LT | Predicate.GE if rhs.value == lhs.type.min:
+            return predicate is Predicate.GE
+        case Predicate.GT | Predicate.LE if rhs.value == lhs.type.max:
+            return predicate is Predicate.LE
+        case _:
+            return None
 
 
 def _evaluate(predicate: Predicate, a: int, b: int) -> bool:
@@ -219,6 +261,15 @@ def _evaluate(predicate: Predicate, a: int, b: int) -> bool:
         case Predicate.GE:
             return a >= b
 
+
+_SYMBOLS = {
+    Predicate.EQ: "==",
+    Predicate.NE: "!=",
+    Predicate.LT: "<",
+    Predicate.LE: "<=",
+    Predicate.GT: ">",
+    Predicate.GE: ">=",
+}
 
 _MIRROR = {
     Predicate.LT: Predicate.GT,

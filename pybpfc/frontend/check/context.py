@@ -15,6 +15,7 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check.flow import HELD, NULL, Flow, merge
+from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.lang.types import ERROR, Pointer, Space, Type
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ class FunctionChecker:
     def span(self, node: ast.AST) -> Span:
         """Where `node` stands."""
         return self.captured.source.span(node)
+
+    def name_span(self, node: ast.Attribute | ast.keyword) -> Span:
+        """Where the name of an attribute or keyword argument stands."""
+        whole = self.span(node)
+        if isinstance(node, ast.Attribute):
+            return Span(whole.file, whole.end_line, whole.end_column - len(node.attr), whole.end_line, whole.end_column)
+        return Span(whole.file, whole.line, whole.column, whole.line, whole.column + len(node.arg or ""))
 
     def error(
         self,
@@ -121,6 +129,8 @@ class FunctionChecker:
         """The value of a local; its type is narrowed by what is known here."""
         variable = self.variables.get(name)
         if variable is None or (self.flow is not None and variable not in self.flow.bound):
+            if variable is None and isinstance(self.unit.symbol(self.captured, name), GlobalSymbol):
+                return self.error(catalog.MissingGlobalStatement(name), span)
             declared = [Label(variable.span, "bound here, but not on every path")] if variable is not None else []
             return self.error(catalog.UnboundVariable(name), span, labels=declared)
         type = variable.type

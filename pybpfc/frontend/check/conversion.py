@@ -37,6 +37,8 @@ def describe(e: t.Expr) -> str:
             return "None"
         case t.MapObject():
             return f"the map `{e.map.name}`"
+        case _ if isinstance(e.type, Pointer) and isinstance(e.type.to, Array) and not e.type.nullable:
+            return f"`{e.type.to}`"
         case _:
             return f"`{e.type}`"
 

@@ -6,13 +6,30 @@ import ast
 from collections.abc import Callable
 
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import access, calls, conditions
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, to_number
 from pybpfc.ir.ops import ArithOp, Predicate
-from pybpfc.lang.types import BOOL, ERROR, VOID, Array, Bool, Enum, Error, Int, Pointer, Space, Type, View, as_int, is_integer
+from pybpfc.lang.types import (
+    BOOL,
+    ERROR,
+    VOID,
+    Array,
+    Bool,
+    Enum,
+    Error,
+    Int,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    View,
+    as_int,
+    is_integer,
+)
 
 OPERATORS: dict[type[ast.operator], ArithOp] = {
     ast.Add: ArithOp.ADD,
@@ -154,6 +171,8 @@ def arithmetic(c: FunctionChecker, node: ast.AST, op: ArithOp, lhs: t.Expr, rhs:
         return literal(c, node, value)
     for operand in (lhs, rhs):
         if isinstance(operand.type, Pointer) and operand.type.space not in (Space.USER, Space.KERNEL):
+            if isinstance(operand.type.to, Array | Struct) and not operand.type.nullable:
+                return c.error(catalog.NotANumber(describe(operand), SYMBOLS[op]), operand.span)
             return c.error(catalog.PointerArithmetic(SYMBOLS[op]), node)
         if not is_integer(operand.type) and not isinstance(operand.type, Pointer):
             return c.error(catalog.NotANumber(describe(operand), SYMBOLS[op]), operand.span)
@@ -260,7 +279,8 @@ def unify(c: FunctionChecker, node: ast.AST, condition: t.Expr, then: t.Expr, ot
     elif then.type == otherwise.type and isinstance(then.type, Pointer):
         type = then.type
     else:
-        return c.error(catalog.TypeMismatch(describe(then), describe(otherwise)), otherwise.span)
+        label = [Label(then.span, f"this is {describe(then)}")]
+        return c.error(catalog.BranchTypes(describe(then), describe(otherwise)), otherwise.span, labels=label)
     then, otherwise = coerce(c, then, type, "branch"), coerce(c, otherwise, type, "branch")
     return t.Conditional(span, type, condition, then, otherwise)
 

@@ -15,6 +15,8 @@ from pybpfc.frontend.typed_ast import Variable
 HELD = "held"
 NULL = "null"
 RELEASED = "released"
+FAILED = "failed"
+"""A reservation whose misuse was reported: it causes no further diagnostics."""
 
 
 @dataclass(slots=True)

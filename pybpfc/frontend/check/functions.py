@@ -132,13 +132,17 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
 
 
 def _check_globals(c: FunctionChecker) -> None:
-    from pybpfc.frontend.symbols import GlobalSymbol
+    from pybpfc.frontend.symbols import ConstInt, ConstText, GlobalSymbol
 
     for node in ast.walk(c.node):
         if isinstance(node, ast.Global):
             for name in node.names:
-                if not isinstance(c.unit.symbol(c.captured, name), GlobalSymbol):
+                symbol = c.unit.symbol(c.captured, name)
+                if isinstance(symbol, ConstInt | ConstText):
+                    c.error(catalog.WriteToConstant(name), node)
+                elif not isinstance(symbol, GlobalSymbol):
                     c.error(catalog.GlobalStatement(name), node)
+                if not isinstance(symbol, GlobalSymbol):
                     c.global_names.discard(name)
                     c.local_names.add(name)
 

@@ -7,14 +7,15 @@ A memory argument and the size that follows it are one argument in Python: the s
 from __future__ import annotations
 
 import ast
+import keyword as keywords
 
 from pybpfc.abi.helpers import ArgKind, Helper, Param, RetKind
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
-from pybpfc.frontend.check.maps import check_key, check_stored
 from pybpfc.frontend.check.maps import _in_memory as in_memory
+from pybpfc.frontend.check.maps import check_key, check_stored
 from pybpfc.lang.types import (
     ERROR,
     I64,
@@ -32,7 +33,6 @@ from pybpfc.lang.types import (
     is_scalar,
     size_of,
 )
-import keyword as keywords
 
 SIZES = (ArgKind.ARG_CONST_SIZE, ArgKind.ARG_CONST_SIZE_OR_ZERO)
 
@@ -94,8 +94,9 @@ def _bind(c: FunctionChecker, node: ast.Call, helper: Helper) -> dict[str, t.Exp
     for keyword in node.keywords:
         param = by_name.get(keyword.arg or "")
         if param is None:
-            helps = catalog.did_you_mean(keyword.arg or "", by_name)
-            c.error(catalog.UnknownKeyword(helper.name, keyword.arg or ""), keyword, helps=helps)
+            where = c.name_span(keyword)
+            helps = catalog.did_you_mean(keyword.arg or "", by_name, where)
+            c.error(catalog.UnknownKeyword(helper.name, keyword.arg or ""), where, helps=helps)
             return None
         nodes[param.name] = keyword.value
     missing = [p for p in positional if p.name not in nodes]

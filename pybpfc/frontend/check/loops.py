@@ -14,7 +14,7 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, pla
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
-from pybpfc.frontend.symbols import BuiltinSymbol
+from pybpfc.frontend.symbols import BuiltinSymbol, ConstInt
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
 MAX_TRIPS = 1 << 20
@@ -331,6 +331,9 @@ def _pattern(c: FunctionChecker, pattern: ast.pattern, type: Int) -> tuple[int, 
             return tuple(v for p in parts if p is not None for v in p)
         case ast.MatchAs(pattern=None, name=None):
             return ()
+        case ast.MatchAs(pattern=None, name=str() as name) if isinstance(c.unit.symbol(c.captured, name), ConstInt):
+            c.error(catalog.PatternShadowsConstant(name), pattern)
+            return None
         case _:
             c.error(catalog.MatchPattern(_pattern_kind(pattern)), pattern)
             return None

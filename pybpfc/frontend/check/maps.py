@@ -11,7 +11,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
-from pybpfc.frontend.check.flow import HELD, NULL, RELEASED
+from pybpfc.frontend.check.flow import FAILED, NULL, RELEASED
 from pybpfc.lang.types import (
     BOOL,
     ERROR,
@@ -227,8 +227,7 @@ def _reserve(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     if _arguments(c, node, "reserve", (), 0) is None:
         return t.Invalid(c.span(node), ERROR)
     value = map.map.declaration.value or VOID
-    if isinstance(value, Void):
-        return c.error(catalog.UntypedRecord(map.map.name), node)
+    assert not isinstance(value, Void), "a ring buffer is declared with its records' type"
     span = c.span(node)
     size, flags = t.Literal(span, U64, size_of(value)), t.Literal(span, U64, 0)
     type = Pointer(value, Space.RINGBUF, nullable=True)
@@ -250,6 +249,7 @@ def _discard(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
 
 def _release(c: FunctionChecker, node: ast.Call, map: t.MapObject, method: str, helper: object) -> t.Expr:
     from pybpfc.abi.helpers import Helper
+    from pybpfc.frontend.check.access import check_not_released
 
     assert isinstance(helper, Helper)
     args = _arguments(c, node, method, ("record", "flags"), 1)
@@ -263,11 +263,14 @@ def _release(c: FunctionChecker, node: ast.Call, map: t.MapObject, method: str, 
     if variable is None or variable not in flow.reservations:
         return c.error(catalog.NotAReservation(method, describe(record)), record.span)
     stages = flow.reservations[variable]
+    if FAILED in stages:
+        return t.Invalid(c.span(node), ERROR)
     if NULL in stages or (isinstance(record.type, Pointer) and record.type.nullable):
+        flow.reservations[variable] = frozenset({FAILED})
         return may_be_none(c, record)
     if RELEASED in stages:
-        maybe = "may be" if HELD in stages else "is"
-        return c.error(catalog.UseAfterRelease(variable.name, maybe), record.span)
+        check_not_released(c, record)
+        return t.Invalid(c.span(node), ERROR)
     flow.reservations[variable] = frozenset({RELEASED})
     flags = coerce(c, args[1], U64, "flags") if len(args) > 1 else t.Literal(c.span(node), U64, 0)
     return t.CallHelper(c.span(node), VOID, helper, (record, flags))

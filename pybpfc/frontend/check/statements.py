@@ -12,10 +12,19 @@ from pybpfc.frontend.check import loops, maps
 from pybpfc.frontend.check.annotations import resolve_annotation
 from pybpfc.frontend.check.conditions import check_condition, is_text
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, reference, storable_text
+from pybpfc.frontend.check.conversion import (
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    reference,
+    storable_text,
+)
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.lang.types import (
     ERROR,
     Array,
@@ -32,6 +41,9 @@ from pybpfc.lang.types import (
 )
 
 Stmts = tuple[t.Stmt, ...]
+
+STACK_SIZE = 512
+"""Bytes of stack that a BPF function has."""
 
 
 def check_block(c: FunctionChecker, body: Sequence[ast.stmt]) -> Stmts:
@@ -72,7 +84,8 @@ def _refuse(c: FunctionChecker, node: ast.stmt) -> None:
     kind = kinds.get(type(node))
     where = c.captured.source.header_span(node)
     if kind is None:
-        c.error(catalog.Unsupported(f"the statement `{type(node).__name__}`"), where)
+        word = type(node).__name__.lower().removesuffix("alias")
+        c.error(catalog.Unsupported(f"the statement `{word}`"), where)
     else:
         c.error(kind(), where)
 
@@ -108,12 +121,28 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
         case ast.Attribute():
             return _store(c, node, check(c, target), check(c, value))
         case ast.Tuple() | ast.List():
-            c.error(catalog.ChainedTarget("this value"), target)
+            _refuse_unpacking(c, target, value)
         case ast.Starred():
             c.error(catalog.StarExpression(), target)
         case _:
             c.error(catalog.SliceExpression(), target)
     return []
+
+
+def _refuse_unpacking(c: FunctionChecker, target: ast.Tuple | ast.List, value: ast.expr) -> None:
+    """What desugaring could not take apart; the names are bound, so that their uses are not reported too."""
+    starred = next((e for e in target.elts if isinstance(e, ast.Starred)), None)
+    if starred is not None:
+        c.error(catalog.StarExpression(), starred)
+    elif isinstance(value, ast.Tuple | ast.List):
+        c.error(catalog.UnpackCount(f"{len(target.elts)} names", f"{len(value.elts)} values"), target)
+    else:
+        found = check(c, value)
+        if not isinstance(found.type, Error):
+            c.error(catalog.NotUnpackable(describe(found)), target)
+    for name in ast.walk(target):
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
+            _bind_error(c, name)
 
 
 def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) -> list[t.Stmt]:
@@ -185,6 +214,8 @@ def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST
     if isinstance(value.type, Error):
         _bind_error(c, target)
         return None
+    if isinstance(c.unit.symbol(c.captured, target.id), GlobalSymbol):
+        c.emit(catalog.ShadowsGlobal(target.id).at(span))
     variable = c.declare(target.id, value.type, span)
     return _bound(c, variable, value, node, reserved)
 
@@ -201,7 +232,7 @@ def _bindable(c: FunctionChecker, value: t.Expr) -> t.Expr:
     """A value in the form a new variable holds it."""
     match value:
         case t.NoneValue():
-            return c.error(catalog.CannotInfer("None"), value.span)
+            return c.error(catalog.CannotInfer(), value.span)
         case t.Text():
             return reference(t.NewArray(value.span, value.type, value))
         case t.MapObject():
@@ -222,13 +253,31 @@ def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.A
         c.error(catalog.ReservationOverwritten(variable.name), node, labels=[Label(variable.span, "reserved here")])
     if isinstance(value, t.Text) and isinstance(variable.type, Pointer):
         value = reference(t.NewArray(value.span, variable.type.to, value))
+    if not isinstance(value.type, Error) and not _assignable(c, value, variable.type):
+        first = [Label(variable.span, f"first bound as `{variable.type}`")]
+        c.error(catalog.LocalType(variable.name, f"`{variable.type}`", describe(value)), value.span, labels=first)
+        return None
     value = coerce(c, value, variable.type, f"`{variable.name}`")
     if isinstance(value.type, Error):
         return None
     return _bound(c, variable, value, node, reserved)
 
 
+def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
+    """Whether a value could be assigned to a variable of this type, were it in its range."""
+    if is_integer(value.type) and is_integer(to):
+        return True
+    if isinstance(value.type, Pointer) and isinstance(to, Pointer) and value.type.to == to.to:
+        return True
+    with c.speculation():
+        return not isinstance(coerce(c, value, to, "").type, Error)
+
+
 def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST, reserved: bool) -> t.Bind:
+    if isinstance(value, t.AddressOf) and isinstance(value.place, t.NewArray | t.NewStruct):
+        size = size_of(value.place.type)
+        if size > STACK_SIZE:
+            c.error(catalog.VariableTooLarge(variable.name, size), variable.span)
     flow = c.require_flow()
     nonnull = isinstance(value.type, Pointer) and not _nullable(value)
     moved = value.variable if isinstance(value, t.ReadVariable) else None
@@ -370,6 +419,9 @@ def _if(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     assert isinstance(node, ast.If)
     condition, when_true, when_false = check_condition(c, node.test)
     if isinstance(condition, t.Literal):
+        if condition.value and getattr(node, "assertion", False):
+            c.error(catalog.StaticAssertion(c.sink.sources.text(c.span(node.test))), node)
+            return []
         return _constant_if(c, node, bool(condition.value))
     c.flow = when_true
     then = check_block(c, node.body)

@@ -1,0 +1,46 @@
+"""Checking a file as `pybpfc check` does, for tests of diagnostics."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from pybpfc.diagnostics.render import render_all
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.diagnostics.source import SourceMap
+from pybpfc.frontend.analyze import analyze
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a file under its own name, without leaving it in `sys.modules`."""
+    name = path.stem
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+    return module
+
+
+def check_file(path: Path) -> DiagnosticSink:
+    """The diagnostics of a file, named relative to its folder."""
+    sink = DiagnosticSink(SourceMap(root=str(path.parent)))
+    module = import_file(path)
+    analyze(vars(module), module.__name__, str(path), sink)
+    return sink
+
+
+def rendered(sink: DiagnosticSink) -> str:
+    """All diagnostics as a user sees them, ending in a newline unless there are none."""
+    text = render_all((*sink.errors, *sink.warnings), sink.sources, suppressed=sink.suppressed)
+    return text + "\n" if text else ""

@@ -1,0 +1,77 @@
+"""What users see: files with mistakes, and the rendered diagnostics beside them.
+
+`x.py` is checked and the result compared with `x.stderr`. The bad example of each catalogue entry is checked too,
+against `explain/CODE.stderr`. `--update-golden` rewrites what is expected.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from diagnosed import check_file, rendered
+
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.catalog.base import PRELUDE, ErrorClass
+
+ROOT = Path(__file__).parent
+EXPLAIN = ROOT / "explain"
+FILES = sorted(path for path in ROOT.glob("*.py") if path.name != Path(__file__).name)
+WITH_EXAMPLES = [entry for entry in catalog.entries().values() if entry.examples() is not None]
+
+examples = pytest.mark.parametrize("entry", WITH_EXAMPLES, ids=lambda entry: entry.code)
+
+
+def compare(expected: Path, actual: str, update: bool) -> None:
+    if update:
+        if not expected.exists() or expected.read_text(encoding="utf-8") != actual:
+            expected.write_text(actual, encoding="utf-8")
+        return
+    assert expected.exists(), f"{expected.name} is missing; run with --update-golden"
+    assert actual == expected.read_text(encoding="utf-8"), f"{expected.name} differs (--update-golden rewrites it)"
+
+
+def write_example(folder: Path, entry: type[ErrorClass], example: str) -> Path:
+    path = folder / f"{entry.code}.py"
+    path.write_text(PRELUDE + example, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_file(path: Path, update_golden: bool) -> None:
+    compare(path.with_suffix(".stderr"), rendered(check_file(path)), update_golden)
+
+
+@examples
+def test_bad_example(entry: type[ErrorClass], tmp_path: Path, update_golden: bool) -> None:
+    found = entry.examples()
+    assert found is not None
+    sink = check_file(write_example(tmp_path, entry, found[0]))
+    text = rendered(sink)
+    assert {diagnostic.code for diagnostic in (*sink.errors, *sink.warnings)} == {entry.code}, text
+    compare(EXPLAIN / f"{entry.code}.stderr", text, update_golden)
+
+
+@examples
+def test_good_example(entry: type[ErrorClass], tmp_path: Path) -> None:
+    found = entry.examples()
+    assert found is not None
+    sink = check_file(write_example(tmp_path, entry, found[1]))
+    assert rendered(sink) == ""
+
+
+def test_every_code_is_shown() -> None:
+    """Each code has a rendered diagnostic in this folder, but those that need a broken system to appear."""
+    shown = {
+        code
+        for path in ROOT.rglob("*.stderr")
+        for code in re.findall(r"^(?:error|warning)\[(\w+)\]", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    elsewhere = {"E0601", "E0602", "V0001"}
+    assert set(catalog.entries()) - shown - elsewhere == set()
+
+
+def test_nothing_is_expected_of_files_that_are_gone() -> None:
+    known = {path.with_suffix(".stderr") for path in FILES} | {EXPLAIN / f"{e.code}.stderr" for e in WITH_EXAMPLES}
+    assert set(ROOT.rglob("*.stderr")) - known == set()
