@@ -33,7 +33,8 @@ def settle(spec: MapSpec) -> MapSpec:
         return replace(spec, max_entries=possible_cpus())
     if name in ("BPF_MAP_TYPE_RINGBUF", "BPF_MAP_TYPE_USER_RINGBUF"):
         size = max(spec.max_entries, mmap.PAGESIZE)
-        return replace(spec, max_entries=1 << (size - 1).bit_length())
+        # a value type names what the events are; the kernel wants to hear of no sizes
+        return replace(spec, max_entries=1 << (size - 1).bit_length(), key_size=0, value_size=0)
     return spec
 
 

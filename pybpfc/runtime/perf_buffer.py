@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pybpfc.lang.codec import Codec, CodecError
 from pybpfc.runtime.attributes import PerfEventAttr
 from pybpfc.runtime.cpus import online_cpus
-from pybpfc.runtime.events import EventReader
+from pybpfc.runtime.events import CHUNK, Batch, EventReader
 from pybpfc.runtime.permissions import permission_denied
 from pybpfc.runtime.ringbuf import _fence
 from pybpfc.runtime.syscall import perf_event_open
@@ -71,12 +71,22 @@ class _CpuRing:
         self.fd.close()
 
 
+class _Bytes:
+    """Decodes an event to its bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def decode(self, buffer: bytes, offset: int = 0) -> bytes:
+        return buffer[offset : offset + self.size]
+
+
 class PerfBufferReader(EventReader):
     """The consumer of a PERF_EVENT_ARRAY."""
 
     def __init__(self, target: Map, codec: Codec, pages: int = PAGES) -> None:
         super().__init__(target.name)
-        self._codec = codec
+        self._codec: Codec | _Bytes = codec
         self._event_size = codec.size
         self._lost = 0
         self._rings: list[_CpuRing] = []
@@ -123,6 +133,20 @@ class PerfBufferReader(EventReader):
                 _fence()
                 ring.control[DATA_TAIL] = position
         return events
+
+    def _take_batch(self) -> Batch | None:
+        codec, self._codec = self._codec, _Bytes(self._event_size)
+        try:
+            records = self._drain(CHUNK)
+        finally:
+            self._codec = codec
+        size = self._event_size or max(map(len, records), default=0)
+        if not records:
+            return None
+        return memoryview(b"".join(record.ljust(size, b"\0") for record in records)), len(records), size
+
+    def _finish_batch(self) -> None:
+        """The batch was a copy: its room was given back when it was taken."""
 
     def _take(self, kind: int, record: bytes, events: list[Any]) -> None:
         if kind == RECORD_LOST:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pybpfc.diagnostics.errors import LoadError
 from pybpfc.lang.codec import Codec, CodecError
-from pybpfc.runtime.events import EventReader
+from pybpfc.runtime.events import Batch, EventReader
 from pybpfc.runtime.syscall import Fd
 
 BUSY, DISCARD, LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
@@ -40,6 +40,7 @@ class RingBufReader(EventReader):
         self._codec = codec
         self._event_size = codec.size
         self._stride = HEADER + (codec.size + 7) // 8 * 8
+        self._batch_end = 0
         self.count_lost: Callable[[], int] | None = None
         page = mmap.PAGESIZE
         try:
@@ -100,14 +101,55 @@ class RingBufReader(EventReader):
 
     def _take_run(self, events: list[Any], start: int, count: int) -> int:
         """Take up to `count` finished records of the expected length; returns how many there were."""
-        stride, size = self._stride, self._event_size
-        headers = self._words[start // 4 : (start + count * stride) // 4 : stride // 4].tolist()
-        _fence()
-        if headers.count(size) != count:
-            count = next(index for index, header in enumerate(headers) if header != size)
+        stride, count = self._stride, self._equal(start, count)
         if count:
             events += self._codec.decode_many(self._data, count, stride, start + HEADER)
         return count
+
+    def _equal(self, start: int, count: int) -> int:
+        """How many records from `start`, at most `count`, are finished and of the expected length."""
+        stride, size = self._stride, self._event_size
+        headers = self._words[start // 4 : (start + count * stride) // 4 : stride // 4].tolist()
+        _fence()
+        if headers.count(size) == count:
+            return count
+        return next(index for index, header in enumerate(headers) if header != size)
+
+    def _take_batch(self) -> Batch | None:
+        position, end = self._consumer[0], self._producer[0]
+        _fence()
+        while position != end:
+            start = position & self._mask
+            header = self._words[start // 4]
+            if header & BUSY:
+                break
+            if header & DISCARD:
+                position += self._step(start)
+                continue
+            count = self._finished(start, (end - position) // self._stride) or 1
+            self._check(header & LENGTH)
+            stride = self._stride if header == self._event_size else self._step(start)
+            self._batch_end = position + count * stride
+            first = start + HEADER
+            return self._data[first : start + count * stride], count, stride
+        self._consumer[0] = position
+        return None
+
+    def _finish_batch(self) -> None:
+        _fence()
+        self._consumer[0] = self._batch_end
+
+    def _finished(self, start: int, count: int) -> int:
+        """How many finished records of the expected length lie in a row from `start`, at most `count`."""
+        done, window = 0, _WINDOW
+        while done < count:
+            wanted = min(window, count - done)
+            found = self._equal(start + done * self._stride, wanted)
+            done += found
+            if found < wanted:
+                break
+            window *= 2
+        return done
 
     def _take_one(self, events: list[Any], start: int) -> int:
         """Take one record of any length, or skip a discarded one; returns its length in the buffer, 0 if unfinished."""
@@ -116,10 +158,7 @@ class RingBufReader(EventReader):
             return 0
         if not header & DISCARD:
             length = header & LENGTH
-            if length < self._event_size:
-                raise CodecError(
-                    f"an event of {length} bytes in `{self.name}`, which holds events of {self._event_size}"
-                )
+            self._check(length)
             _fence()
             first = start + HEADER
             events.append(
@@ -127,18 +166,25 @@ class RingBufReader(EventReader):
             )
         return self._step(start)
 
+    def _check(self, length: int) -> None:
+        if length < self._event_size:
+            raise CodecError(f"`{self.name}` has events of {self._event_size} bytes, but there is one of {length}")
+
     def _step(self, start: int) -> int:
         return HEADER + ((self._words[start // 4] & LENGTH) + 7) // 8 * 8
 
     def _release(self) -> None:
-        for name in ("_words", "_data", "_producer", "_consumer"):
-            view = getattr(self, name, None)
-            if view is not None:
-                view.release()
-        for name in ("_consumer_page", "_producer_pages"):
-            memory = getattr(self, name, None)
-            if memory is not None:
-                memory.close()
+        try:
+            for name in ("_words", "_data", "_producer", "_consumer"):
+                view = getattr(self, name, None)
+                if view is not None:
+                    view.release()
+            for name in ("_consumer_page", "_producer_pages"):
+                memory = getattr(self, name, None)
+                if memory is not None:
+                    memory.close()
+        except BufferError:
+            pass  # the user still holds a batch: the memory goes when the batch does
         self._fd.close()
 
 

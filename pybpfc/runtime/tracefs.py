@@ -12,6 +12,7 @@ from pybpfc.runtime.syscall import Fd, mount_detached
 
 _PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 
+
 def read(path: str) -> str:
     """The text of a file of tracefs, e.g. `events/sched/sched_switch/id`; raises OSError or PermissionDenied."""
     with root() as directory:

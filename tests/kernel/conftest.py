@@ -24,4 +24,3 @@ def no_descriptor_leak() -> Iterator[None]:
 
     with no_leak():
         yield
-

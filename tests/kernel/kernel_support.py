@@ -84,7 +84,6 @@ def getppid(times: int = 1) -> None:
         LIBC.syscall(SYSCALLS["getppid"])
 
 
-
 def require(section: str) -> None:
     """Skip unless the kernel loads programs of this section."""
     answer = features.have_section(section)

@@ -47,21 +47,20 @@ SEC("xdp") int give(struct xdp_md *ctx) { return answer; }
 
 
 def test_constants_globals_and_subprograms() -> None:
-    with no_leak():
-        with load_object(from_c(COUNTER), consts={"only_pid": os.getpid()}) as obj:
-            assert obj.globals.count == 5
-            assert obj.globals.only_pid == os.getpid()
-            assert obj.globals.both.asdict() == {"a": 7, "b": -3, "name": "seven"}
-            getppid(10)
-            assert obj.globals.count == 15
-            assert obj.globals.big == [0, 30, 0]
-            assert obj.globals.both.a == os.getpid()
-            obj.globals.count = 100
-            obj.globals.big = [1, 2, 3]
-            getppid()
-            assert obj.globals["count"] == 101
-            assert obj.globals.big == [1, 202, 3]
-            assert set(obj.globals) == {"only_pid", "count", "big", "both"}
+    with no_leak(), load_object(from_c(COUNTER), consts={"only_pid": os.getpid()}) as obj:
+        assert obj.globals.count == 5
+        assert obj.globals.only_pid == os.getpid()
+        assert obj.globals.both.asdict() == {"a": 7, "b": -3, "name": "seven"}
+        getppid(10)
+        assert obj.globals.count == 15
+        assert obj.globals.big == [0, 30, 0]
+        assert obj.globals.both.a == os.getpid()
+        obj.globals.count = 100
+        obj.globals.big = [1, 2, 3]
+        getppid()
+        assert obj.globals["count"] == 101
+        assert obj.globals.big == [1, 202, 3]
+        assert set(obj.globals) == {"only_pid", "count", "big", "both"}
 
 
 def test_a_constant_is_what_the_verifier_sees() -> None:
@@ -103,14 +102,18 @@ def test_globals_name_what_is_there() -> None:
 MAPS = """
 struct key { __u32 a; __u8 b; __u8 pad[3]; };
 struct value { __u64 n; char name[8]; };
-struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16); __type(key, struct key); __type(value, struct value); } h SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32); __type(value, __u64); } a SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 16);
+         __type(key, struct key); __type(value, struct value); } h SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4);
+         __type(key, __u32); __type(value, __u64); } a SEC(".maps");
 struct inner { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); };
 struct inner in0 SEC(".maps"), in1 SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 3); __type(key, __u32); __array(values, struct inner); }
+struct { __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); __uint(max_entries, 3);
+         __type(key, __u32); __array(values, struct inner); }
     outer SEC(".maps") = { .values = { [0] = &in0, [2] = &in1 } };
 int tail(struct xdp_md *ctx);
-struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 2); __uint(key_size, 4); __array(values, int (void *)); }
+struct { __uint(type, BPF_MAP_TYPE_PROG_ARRAY); __uint(max_entries, 2);
+         __uint(key_size, 4); __array(values, int (void *)); }
     jump SEC(".maps") = { .values = { [1] = (void *)&tail } };
 
 SEC("xdp") int tail(struct xdp_md *ctx) { return XDP_TX; }
@@ -211,7 +214,10 @@ def test_raw_tracepoints_run_on_arguments() -> None:
 
 
 def test_no_test_run_for_tracepoints() -> None:
-    with load_object(from_c(COUNTER), attach=False) as obj, pytest.raises(LoadError, match="no test run for tracepoint"):
+    with (
+        load_object(from_c(COUNTER), attach=False) as obj,
+        pytest.raises(LoadError, match="no test run for"),
+    ):
         obj.on_getppid.test_run()
 
 
@@ -264,7 +270,8 @@ def test_an_unknown_section_and_kernel_symbols_are_named() -> None:
 
 def test_impossible_maps_are_explained() -> None:
     source = """
-    struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 1); __type(key, __u64); __type(value, __u32); } m SEC(".maps");
+    struct { __uint(type, BPF_MAP_TYPE_LPM_TRIE); __uint(max_entries, 1);
+             __type(key, __u64); __type(value, __u32); } m SEC(".maps");
     SEC("xdp") int f(void *ctx) { return 2; }
     """
     with no_leak(), pytest.raises(LoadError, match="BPF_F_NO_PREALLOC") as caught:
@@ -379,7 +386,9 @@ def test_loading_is_quick() -> None:
 
 def test_big_sections_and_many_variables(tmp_path: Path) -> None:
     variables = "\n".join(f"__u32 v{i} = {i};" for i in range(200))
-    source = variables + '\nunsigned char space[100000];\nSEC("xdp") int f(void *c) { space[99999] = v7; return v150; }\n'
+    source = (
+        variables + '\nunsigned char space[100000];\nSEC("xdp") int f(void *c) { space[99999] = v7; return v150; }\n'
+    )
     with load_object(from_c(source)) as obj:
         assert obj.f.test_run(data=bytes(64)).retval == 150
         assert obj.globals.v199 == 199
