@@ -7,7 +7,8 @@ imports the compiler.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as in `typing`, whose import would cost more than all else here
 
 __version__ = "0.1.0"
 
@@ -279,14 +280,14 @@ _MODULES: dict[str, str] = {name: module for module, names in _EXPORTS.items() f
 __all__ = ["__version__", *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module `pybpfc` has no attribute `{name}`")
-    value = getattr(importlib.import_module(module), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or checkers would take every name to exist
 
+    def __getattr__(name):
+        module = _MODULES.get(name)
+        if module is None:
+            raise AttributeError(f"module `pybpfc` has no attribute `{name}`")
+        value = globals()[name] = getattr(importlib.import_module(module), name)
+        return value
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    def __dir__():
+        return sorted({*globals(), *_MODULES})

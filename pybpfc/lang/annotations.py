@@ -77,7 +77,7 @@ class _Marker:
         return f"{self.label}[{shown}]"
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.label == getattr(other, "label", "") and self.target == other.target
+        return isinstance(other, _Marker) and (self.label, self.target) == (other.label, other.target)
 
     def __hash__(self) -> int:
         return hash((self.label, repr(self.target)))

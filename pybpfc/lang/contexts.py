@@ -7,7 +7,7 @@ Addresses and ports that the kernel stores in network order are read and written
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +109,13 @@ class SkBuff(PacketContext):
     sk: Any
 
 
-SkBuffContext = TcContext = SocketFilterContext = CgroupSkbContext = SkSkbContext = LwtContext = SkBuff
-FlowDissectorContext = SkBuff
+SkBuffContext: TypeAlias = SkBuff
+TcContext: TypeAlias = SkBuff
+SocketFilterContext: TypeAlias = SkBuff
+CgroupSkbContext: TypeAlias = SkBuff
+SkSkbContext: TypeAlias = SkBuff
+LwtContext: TypeAlias = SkBuff
+FlowDissectorContext: TypeAlias = SkBuff
 
 
 class SockAddrContext(Context):
@@ -295,7 +300,7 @@ class KprobeContext(_Open):
     __bpf_context__ = "pt_regs"
 
 
-UprobeContext = KprobeContext
+UprobeContext: TypeAlias = KprobeContext
 
 
 class PerfEventContext(_Open):

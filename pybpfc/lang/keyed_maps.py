@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import errno
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -23,7 +22,6 @@ K = TypeVar("K")
 V = TypeVar("V")
 U = TypeVar("U")
 D = TypeVar("D")
-N = TypeVar("N", bound=enum.IntEnum)
 
 
 class KeyedMap(BpfMap, Generic[K, V, U]):
@@ -37,8 +35,6 @@ class KeyedMap(BpfMap, Generic[K, V, U]):
         def lookup(self: KeyedMap[K, bool, Any], key: K) -> Ptr[bool] | None: ...
         @overload
         def lookup(self: KeyedMap[K, int, Any], key: K) -> Ptr[int] | None: ...
-        @overload
-        def lookup(self: KeyedMap[K, N, Any], key: K) -> Ptr[N] | None: ...
         @overload
         def lookup(self, key: K) -> V | None: ...
         def lookup(self, key: K) -> Any:
@@ -238,6 +234,10 @@ class SharedMap(KeyedMap[K, V, V]):
 
 class PerCpuMap(KeyedMap[K, V, PerCpuValues[V]]):
     """A keyed map with a value of its own on each CPU; one value stored from user space goes to all of them."""
+
+    if TYPE_CHECKING:
+
+        def __setitem__(self, key: K, value: V | list[V]) -> None: ...
 
     def _decode_value(self, raw: bytes) -> Any:
         codec = self._codecs()[1]

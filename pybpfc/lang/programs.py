@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PLACES = frozenset({"interface", "ifindex", "cgroup", "netns", "map", "program"})
+"""Options that say where a program is attached; the others say how."""
+
 
 class Link(Protocol):
     """An attached program. Detaches when closed, unless it is pinned."""
@@ -184,9 +187,12 @@ class Program(Generic[P, R]):
     def attach(self, *where: Any, **options: Any) -> Link:
         """Attach the loaded program; `options` add to the decorator's: `interface=`, `cgroup=`, `pid=`, ….
 
-        Raises AttachError with the cause and what to do.
+        A place given here, by name or as the first argument, replaces the decorator's. Raises AttachError with the
+        cause and what to do.
         """
-        link: Link = self.handle.attach(*where, **({} if where else self.options), **options)
+        elsewhere = bool(where) or not _PLACES.isdisjoint(options)
+        given = {name: value for name, value in self.options.items() if not (elsewhere and name in _PLACES)}
+        link: Link = self.handle.attach(*where, **{**given, **options})
         return link
 
     def test_run(

@@ -63,11 +63,11 @@ class Options:
 class _LazyType:
     """The struct's layout, computed at its first use so that annotations may refer to later classes."""
 
-    __slots__ = ("defaults", "options", "scope")
+    __slots__ = ("defaults", "options", "scopes")
 
-    def __init__(self, options: Options, scope: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    def __init__(self, options: Options, scopes: tuple[Mapping[str, Any], ...], defaults: Mapping[str, Any]) -> None:
         self.options = options
-        self.scope = scope
+        self.scopes = scopes
         self.defaults = defaults
 
     def __get__(self, instance: object, owner: type) -> Struct:
@@ -78,8 +78,8 @@ class _LazyType:
 def _decorate(cls: Any, options: Options) -> Any:
     if options.align is not None and (options.align <= 0 or options.align & (options.align - 1)):
         raise AnnotationError(f"an alignment is a power of two, not {options.align}")
-    names = sys._getframe(2).f_locals
-    scope = dict(names) if "__qualname__" not in names and "__name__" not in names else {}
+    frame = sys._getframe(2)
+    module, local = frame.f_globals, {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
     def apply(target: Any) -> Any:
         if not isinstance(target, type):
@@ -87,8 +87,8 @@ def _decorate(cls: Any, options: Options) -> Any:
         own = _own_annotations(target)
         defaults = {name: target.__dict__[name] for name in own if name in target.__dict__}
         made = _with_slots(target, own, options)
-        scope[target.__name__] = made
-        made.__bpf_type__ = _LazyType(options, scope, defaults)
+        local[target.__name__] = made
+        made.__bpf_type__ = _LazyType(options, (module, local), defaults)
         if not options.kernel:
             from pybpfc.lang.values import add_methods
 
@@ -158,8 +158,7 @@ def _all_annotations(cls: type) -> dict[str, Any]:
 
 def _member(cls: type, name: str, hint: Any, lazy: _LazyType) -> tuple[Type, int | None]:
     """A field's type and, for bit-fields, its width."""
-    module = sys.modules.get(cls.__module__)
-    scope = {**(vars(module) if module is not None else {}), **lazy.scope}
+    scope = {name: value for names in lazy.scopes for name, value in names.items()}
     try:
         if isinstance(hint, str):
             hint = evaluate(hint, scope)
