@@ -134,9 +134,9 @@ class Map:
         """Delete an entry; False when there is none."""
         with self._lock:
             self._set_key(key)
-            self._element.flags = 0
+            request = attributes.MapElement(map_fd=self.fd, key=self._element.key)  # no value: the kernel insists
             try:
-                bpf(Command.MAP_DELETE_ELEM, self._element)
+                bpf(Command.MAP_DELETE_ELEM, request)
             except OSError as error:
                 if error.errno == errno.ENOENT:
                     return False
