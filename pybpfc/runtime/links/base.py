@@ -13,13 +13,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pybpfc.abi.attach_types import LINK_TYPES
 from pybpfc.diagnostics.errors import AttachError, LoadError, PermissionDenied, PybpfcError
 from pybpfc.runtime import attributes
-from pybpfc.runtime.permissions import needed_for, permission_denied
+from pybpfc.runtime.permissions import missing, permission_denied
 from pybpfc.runtime.syscall import Command, Fd, bpf, object_info, object_pin
 
 if TYPE_CHECKING:
     from pybpfc.runtime.programs import Program
 
 BPF_F_REPLACE = 4
+
+_U32, _U64, _S32 = (4, False), (8, False), (4, True)
+_ATTACH_SECOND = (("ifindex", 0, *_U32), ("attach_type", 4, *_U32))
+_DETAILS: dict[str, tuple[tuple[str, int, int, bool], ...]] = {
+    "BPF_LINK_TYPE_TRACING": (("attach_type", 0, *_U32), ("target_obj_id", 4, *_U32), ("target_btf_id", 8, *_U32)),
+    "BPF_LINK_TYPE_CGROUP": (("cgroup_id", 0, *_U64), ("attach_type", 8, *_U32)),
+    "BPF_LINK_TYPE_NETNS": (("netns_ino", 0, *_U32), ("attach_type", 4, *_U32)),
+    "BPF_LINK_TYPE_XDP": (("ifindex", 0, *_U32),),
+    "BPF_LINK_TYPE_TCX": _ATTACH_SECOND,
+    "BPF_LINK_TYPE_NETKIT": _ATTACH_SECOND,
+    "BPF_LINK_TYPE_SOCKMAP": (("map_id", 0, *_U32), ("attach_type", 4, *_U32)),
+    "BPF_LINK_TYPE_NETFILTER": (("pf", 0, *_U32), ("hooknum", 4, *_U32), ("priority", 8, *_S32), ("flags", 12, *_U32)),
+    "BPF_LINK_TYPE_PERF_EVENT": (("perf_event_type", 0, *_U32),),
+}
+"""Fields of the kernel's link info that each kind has: name, offset in its part, size, signed."""
 
 _LINK_NAMES = {number: name for name, number in LINK_TYPES.items()}
 
@@ -42,8 +57,6 @@ class Link:
     """One attachment. It ends with `detach`, with `with`, with its object, or with the process, unless pinned."""
 
     kind: ClassVar[str] = "link"
-    details: ClassVar[Sequence[tuple[str, int, int, bool]]] = ()
-    """Fields of the kernel's link info that this kind has: name, offset in its part, size, signed."""
 
     def __init__(self, program: Program, fd: Fd, target: str, held: Sequence[Fd] = ()) -> None:
         self.program = program
@@ -118,12 +131,12 @@ class Link:
         return self._info_of(raw)
 
     def _info_of(self, raw: attributes.LinkInfo) -> LinkInfo:
-        body = bytes(raw.detail)
+        kind, body = _LINK_NAMES.get(raw.type, f"link type {raw.type}"), bytes(raw.detail)
         detail = {
             name: int.from_bytes(body[offset : offset + size], sys.byteorder, signed=signed)
-            for name, offset, size, signed in self.details
+            for name, offset, size, signed in _DETAILS.get(kind, ())
         }
-        return LinkInfo(raw.id, _LINK_NAMES.get(raw.type, f"link type {raw.type}"), raw.prog_id, detail)
+        return LinkInfo(raw.id, kind, raw.prog_id, detail)
 
     def __enter__(self) -> Link:
         return self
@@ -143,6 +156,8 @@ def pin_error(error: OSError, what: str, path: str) -> PybpfcError:
     """The explanation of a failed pin."""
     number = error.errno or 0
     match number:
+        case errno.EPERM if not missing(("CAP_BPF",)):
+            text, remedy = "that is not in a BPF file system", "mount one: `mount -t bpf bpf /sys/fs/bpf`"
         case errno.EPERM | errno.EACCES:
             return PermissionDenied(f"{what} can't be pinned at {path}", errno=number, remedy="run as root")
         case errno.EEXIST:
@@ -151,8 +166,8 @@ def pin_error(error: OSError, what: str, path: str) -> PybpfcError:
             text, remedy = "its directory does not exist", "create it; it must lie in a BPF file system"
         case errno.EINVAL:
             text, remedy = (
-                "that is not in a BPF file system, or this kind can't be pinned",
-                "mount one: `mount -t bpf bpf /sys/fs/bpf`",
+                "this kind can't be pinned",
+                "keep the process that holds it running",
             )
         case _:
             text, remedy = os.strerror(number), ""
@@ -168,18 +183,19 @@ def create_link(program: Program, target: int, attach_type: int, *, flags: int =
 
 
 def attach_error(
-    program: Program, error: OSError, target: str, causes: dict[int, tuple[str, str]], needs: Sequence[str] = ()
+    program: Program, error: OSError, target: str, causes: dict[int, tuple[str, str]], needs: Sequence[str]
 ) -> PybpfcError:
     """The explanation of a failed attachment: `causes` by errno as (cause, remedy)."""
     number = error.errno or 0
     action = f"attaching `{program.name}` to {target}"
-    if number in causes:
+    denied = number in (errno.EPERM, errno.EACCES)
+    if number in causes and not (denied and missing(needs)):
         cause, remedy = causes[number]
         return AttachError(
             f"`{program.name}` could not be attached to {target}", errno=number, cause=cause, remedy=remedy
         )
-    if number in (errno.EPERM, errno.EACCES):
-        return permission_denied(action, needs or needed_for(program.type_name), number=number)
+    if denied:
+        return permission_denied(action, needs, number=number)
     if number == errno.EBADF:
         return AttachError(f"`{program.name}` could not be attached to {target}: it is closed", errno=number)
     return AttachError(f"`{program.name}` could not be attached to {target}", errno=number, cause=os.strerror(number))

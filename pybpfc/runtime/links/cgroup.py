@@ -21,7 +21,6 @@ class CgroupLink(Link):
     """A program on a control group and those below it."""
 
     kind: ClassVar[str] = "cgroup"
-    details = (("cgroup_id", 0, 8, False), ("attach_type", 8, 4, False))
 
 
 def attach(

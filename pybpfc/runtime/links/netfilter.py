@@ -20,7 +20,6 @@ class NetfilterLink(Link):
     """A program on a netfilter hook of this network namespace."""
 
     kind: ClassVar[str] = "netfilter"
-    details = (("pf", 0, 4, False), ("hooknum", 4, 4, False), ("priority", 8, 4, True), ("flags", 12, 4, False))
 
 
 def attach(

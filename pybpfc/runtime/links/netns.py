@@ -17,7 +17,6 @@ class NetnsLink(Link):
     """A program on a network namespace."""
 
     kind: ClassVar[str] = "network namespace"
-    details = (("netns_ino", 0, 4, False), ("attach_type", 4, 4, False))
 
 
 def attach(program: Program, netns: str | int | None = None) -> Link:

@@ -18,7 +18,6 @@ class SockmapLink(Link):
     """A program on all sockets of a map (kernel 6.10)."""
 
     kind: ClassVar[str] = "sockmap"
-    details = (("map_id", 0, 4, False), ("attach_type", 4, 4, False))
 
 
 class SockmapAttachment(Link):

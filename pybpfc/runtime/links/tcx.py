@@ -17,7 +17,6 @@ class TcxLink(Link):
     """A program on an interface's ingress or egress."""
 
     kind: ClassVar[str] = "tcx"
-    details = (("ifindex", 0, 4, False), ("attach_type", 4, 4, False))
 
 
 def attach(

@@ -39,9 +39,13 @@ def attach(program: Program, event: str | None = None, *, cookie: int = 0) -> Pe
 
 _CAUSES = {
     errno.EINVAL: (
-        "the event does not take BPF programs, or the program reads past the end of the event's record",
+        "the event does not take BPF programs",
+        "choose another event",
+    ),
+    errno.EACCES: (
+        "the program reads past the end of the event's record",
         "compare the fields that it reads with the event's format in tracefs",
     ),
     errno.E2BIG: ("64 programs are attached to this event already", "detach others first"),
-    errno.EEXIST: ("another program is attached to this event and doesn't share it", "detach it first"),
+    errno.EEXIST: ("this program is attached to this event already", "once is enough; load it again for another"),
 }

@@ -17,7 +17,6 @@ class TracingLink(Link):
     """A program on a BTF-typed tracepoint, function or LSM hook."""
 
     kind: ClassVar[str] = "tracing"
-    details = (("attach_type", 0, 4, False), ("target_obj_id", 4, 4, False), ("target_btf_id", 8, 4, False))
 
 
 def attach(program: Program, *, cookie: int = 0) -> Link:

@@ -20,7 +20,6 @@ class XdpLink(Link):
     """A program on a network interface's receive path."""
 
     kind: ClassVar[str] = "XDP"
-    details = (("ifindex", 0, 4, False),)
 
 
 def attach(
