@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from pybpfc.compiler import Object
+    from pybpfc.lang.keyed_maps import KeyedMap
+    from pybpfc.lang.maps import BpfMap
+
+    M = TypeVar("M", bound=BpfMap)
 
 
 def compile(source: Any = None, **options: Any) -> Object:
@@ -52,6 +59,21 @@ def simulate(
     return simulate_program(
         program, data=data, ctx=ctx, maps=maps or {}, helpers=helpers or {}, memory=memory or {}, consts=consts
     )
+
+
+@overload
+def open_map(path: str | os.PathLike[str]) -> KeyedMap[Any, Any, Any]: ...
+@overload
+def open_map(path: str | os.PathLike[str], kind: type[M]) -> M: ...
+def open_map(path: str | os.PathLike[str], kind: Any = None) -> Any:
+    """The map pinned at `path`: `bpf.open_map("/sys/fs/bpf/opens", bpf.HashMap[u32, u64])`.
+
+    Without `kind` its types are those that the map's BTF tells, and bytes where there is none. Raises `LoadError` or
+    `PermissionDenied`.
+    """
+    from pybpfc.runtime import pinned
+
+    return pinned.open_map(path, kind)
 
 
 def _source(source: Any) -> Any:

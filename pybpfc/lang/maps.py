@@ -136,6 +136,10 @@ class MapHandle(Protocol):
         """Pin the map in a BPF file system."""
         ...
 
+    def close(self) -> None:
+        """Let go of the map."""
+        ...
+
     def reader(self, codec: Codec) -> Any:
         """An `EventReader` of a ring or perf buffer, whose events `codec` decodes; one of no size leaves them bytes."""
         ...
@@ -268,6 +272,12 @@ class BpfMap:
         """Pin the map at `path` in a BPF file system; raises OSError."""
         self.handle.pin(path)
 
+    def close(self) -> None:
+        """Let go of the map; in the kernel it lives on while a program, a pin or another descriptor holds it."""
+        handle = self.handle
+        self.bind(None)
+        handle.close()
+
     def _codecs(self) -> tuple[Codec, Codec]:
         if self._key_codec is None or self._value_codec is None:
             from pybpfc.lang.codec import codec_for
@@ -297,6 +307,14 @@ class TypedMap:
         made = self.cls(*args, **kwargs)
         made._types = self.items
         return made
+
+    def describe(self, max_entries: int, flags: int = 0) -> MapDeclaration:
+        """The declaration of a map that exists already: its size and flags are known, and its types are these."""
+        made = self.cls.__new__(self.cls)
+        made._start()
+        made._types = self.items
+        key, value = made._key_value()
+        return MapDeclaration(self.cls.type_name, key, value, max_entries, flags)
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return (self.cls,)

@@ -263,6 +263,8 @@ class StackTrace(BpfMap):
     type_name = "BPF_MAP_TYPE_STACK_TRACE"
     parameters = 0
 
+    depth = 127
+
     def __init__(self, max_entries: int | None = None, *, depth: int = 127, flags: int = 0, **options: Any) -> None:
         super().__init__(max_entries, flags=flags, **options)
         self.depth = self._number("depth", depth, 1, 1024)
@@ -312,9 +314,10 @@ class _Outer(BpfMap):
     def _check_inner(self, annotation: Any) -> Type:
         """The type parameter says what checkers see of the inner map; it must be what `inner` is."""
         cls = annotation.cls if isinstance(annotation, TypedMap) else annotation
-        if not isinstance(cls, type) or not isinstance(self.inner, cls):
+        inner = getattr(self, "inner", None)  # a map that was made elsewhere has none to compare with
+        if inner is not None and (not isinstance(cls, type) or not isinstance(inner, cls)):
             raise DeclarationError(
-                f"`{self._written}` has inner maps of type `{annotation!r}`, but `inner` is {self.inner!r}",
+                f"`{self._written}` has inner maps of type `{annotation!r}`, but `inner` is {inner!r}",
                 "write the type of `inner`",
             )
         return U32
