@@ -40,6 +40,9 @@ _PLACE = re.compile(
     r"|Unreleased reference id=\d+ alloc_insn=(\d+)"
 )
 
+_SEQUEL = re.compile(r"^R\d+ (?:offset|min value|max value) is outside")
+"""Second lines of messages whose first line says more."""
+
 _NOISE = re.compile(
     r"^\s*$|^;|^\d+: \([0-9a-f]{2}\)|^\s+\d+: [.\d]{10}|^\d+: R\d|^from \d+ to \d+|^(?:cur|old) state:"
     r"|^verification time"
@@ -58,6 +61,8 @@ def parse_log(log: str) -> ParsedLog:
     end = next((index for index, line in enumerate(lines) if line.startswith(_REPORT)), len(lines))
     at = _message_index(lines, end)
     message = lines[at].strip() if at is not None else ""
+    if at and _SEQUEL.search(message) and lines[at - 1].startswith("invalid access to "):
+        message = f"{lines[at - 1].strip()}; {message}"
     report = _report(lines[end:]) if end < len(lines) else {}
     if not message and report:
         message = report.get("Reason", report.get("title", ""))
