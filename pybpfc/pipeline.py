@@ -10,11 +10,10 @@ from typing import Any
 from pybpfc.backend.codegen import CodeGenerator
 from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
+from pybpfc.backend.reports import diagnose
 from pybpfc.compiler import Source
-from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.errors import CompileError, CompilerBug
 from pybpfc.diagnostics.sink import DiagnosticSink
-from pybpfc.diagnostics.span import Span
 from pybpfc.frontend.analyze import Analysis, analyze
 from pybpfc.frontend.lower.module import lower_unit
 from pybpfc.ir.module import Module, Target
@@ -66,8 +65,7 @@ def _generate(
     try:
         return generator.compile(module, target, emit)
     except BackendError as error:
-        where = module.functions[0].span if module.functions else Span(module.file, 1, 1, 1, 1)
-        raise CompileError([catalog.CodegenDied(str(error)).at(where)], sink.warnings, 0, sink.sources) from error
+        raise CompileError([diagnose(str(error), module)], sink.warnings, 0, sink.sources) from error
 
 
 def dump_stages(source: Source, wanted: frozenset[str], cpu: str, big_endian: bool) -> dict[str, str | bytes]:

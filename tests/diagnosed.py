@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
+from pybpfc.compiler import compile_source
+from pybpfc.diagnostics.errors import CompileError
 from pybpfc.diagnostics.render import render_all
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
@@ -23,7 +26,9 @@ def import_file(path: Path) -> ModuleType:
     before = sys.modules.get(name)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # Python's own remarks on what is wrong on purpose
+            spec.loader.exec_module(module)
     finally:
         if before is None:
             del sys.modules[name]
@@ -37,6 +42,20 @@ def check_file(path: Path) -> DiagnosticSink:
     sink = DiagnosticSink(SourceMap(root=str(path.parent)))
     module = import_file(path)
     analyze(vars(module), module.__name__, str(path), sink)
+    return sink
+
+
+def compile_file(path: Path) -> DiagnosticSink:
+    """The diagnostics of a file that is compiled to the end."""
+    sink = DiagnosticSink(SourceMap(root=str(path.parent)))
+    try:
+        made = compile_source(import_file(path), use_cache=False)
+    except CompileError as error:
+        found = (*error.diagnostics, *error.warnings)
+    else:
+        found = made.warnings
+    for diagnostic in found:
+        sink.emit(diagnostic)
     return sink
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.functions import check_function, check_program
+from pybpfc.frontend.check.helpers import forbidden
 from pybpfc.frontend.unit import Unit
 from pybpfc.lang.fingerprint import Dependencies
 from pybpfc.lang.maps import BpfMap
@@ -66,6 +68,7 @@ def analyze(
             if checked is not None:
                 functions.append(checked)
     _check_recursion(unit)
+    _check_helpers(unit, functions)
     if failed or sink.errors:
         return None
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
@@ -88,6 +91,30 @@ def _declare_module(unit: Unit) -> None:
             unit.map_def(value, name, unit.namespace)
     for name in unit.namespace.get("__annotations__", {}):
         unit.global_variable(unit.namespace, name)
+
+
+def _check_helpers(unit: Unit, functions: Iterable[t.TFunction]) -> None:
+    """A function may call only helpers that each program which reaches it may call."""
+    for function in functions:
+        if function.program is None:
+            continue
+        for name, call in _reached(unit, function.name).items():
+            for helper, span in unit.helper_calls.get(name, ()):
+                mistake = forbidden(helper, function.program)
+                if mistake is not None:
+                    unit.sink.emit(mistake.at(span, labels=[Label(call, f"called for the program `{function.name}`")]))
+
+
+def _reached(unit: Unit, program: str) -> dict[str, Span]:
+    """The functions a program reaches, each with the call in the program that leads there."""
+    found: dict[str, Span] = {}
+    pending = list(unit.calls.get(program, {}).items())
+    while pending:
+        name, call = pending.pop()
+        if name not in found:
+            found[name] = call
+            pending += [(callee, call) for callee in unit.calls.get(name, {})]
+    return found
 
 
 def _check_recursion(unit: Unit) -> None:

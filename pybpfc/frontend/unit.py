@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
-from pybpfc.abi.helpers import HELPERS
+from pybpfc.abi.helpers import HELPERS, Helper
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
@@ -58,6 +58,7 @@ class Unit:
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
+    helper_calls: dict[str, list[tuple[Helper, Span]]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)
     used: dict[tuple[str, str], str] = field(default_factory=dict)
     complete: bool = True

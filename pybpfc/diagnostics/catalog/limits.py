@@ -41,15 +41,51 @@ class LoopBound(ErrorClass):
 class StackTooLarge(ErrorClass):
     """A function needs more stack than BPF has.
 
-    Each BPF function has at most 512 bytes of stack for its variables.
+    Each BPF function has at most 512 bytes of stack for its variables, parameters that did not fit registers, and the
+    keys and values it hands to maps.
+
+    Bad:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        @bpf.func(noinline=True)
+        def first(path: Path) -> u64:
+            return u64(path.text[0])
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            a = Path()
+            b = Path()
+            return i32(first(a) + first(b))
+
+    Good:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        scratch = bpf.PerCpuArray[Path](max_entries=2)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            a = scratch.lookup(0)
+            b = scratch.lookup(1)
+            if a is None or b is None:
+                return XDP_PASS
+            return i32(a.text[0] + b.text[0])
     """
 
     code = "E0502"
-    title = "`{function}` needs {used} bytes of stack; BPF has 512"
-    label = "its variables take {used} bytes"
+    title = "`{function}` needs more stack than the 512 bytes that BPF has"
+    label = "its variables do not fit"
     help = "keep large values in a map: `scratch = bpf.PerCpuArray[Event](max_entries=1)`"
     function: str
-    used: int
 
 
 class VariableTooLarge(ErrorClass):

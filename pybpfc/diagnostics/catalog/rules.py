@@ -472,6 +472,22 @@ class HelperNeedsSleep(ErrorClass):
     """A helper may sleep, and the program may not.
 
     Most hooks run where the kernel must not wait.
+
+    Bad:
+
+        @bpf.uprobe("/bin/bash:readline")
+        def prog(ctx: bpf.UprobeContext) -> int:
+            name: Annotated[bytes, 64]
+            bpf_copy_from_user(name, ctx.di)
+            return 0
+
+    Good:
+
+        @bpf.uprobe("/bin/bash:readline", sleepable=True)
+        def prog(ctx: bpf.UprobeContext) -> int:
+            name: Annotated[bytes, 64]
+            bpf_copy_from_user(name, ctx.di)
+            return 0
     """
 
     code = "E0423"
@@ -651,6 +667,18 @@ class ReturnRange(ErrorClass):
     """A program returns a value that its hook does not allow.
 
     The kernel refuses a program whose result its hook does not know.
+
+    Bad:
+
+        @bpf.cgroup_sysctl
+        def prog(ctx: bpf.SysctlContext) -> int:
+            return 2
+
+    Good:
+
+        @bpf.cgroup_sysctl
+        def prog(ctx: bpf.SysctlContext) -> int:
+            return 1
     """
 
     code = "E0435"

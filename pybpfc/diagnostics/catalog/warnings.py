@@ -136,6 +136,25 @@ class EndlessLoop(WarningClass):
     """A loop has no way out.
 
     The verifier refuses a program that may run for ever.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = 0
+            while True:
+                n += 1
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            n = 0
+            while True:
+                n += 1
+                if n == 8:
+                    break
+            return XDP_PASS
     """
 
     code = "W0501"

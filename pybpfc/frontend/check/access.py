@@ -100,17 +100,18 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
     if isinstance(base, t.MapObject):
         return c.error(catalog.MapMethodAsValue(base.map.name, node.attr), node)
     check_not_released(c, base)
-    if isinstance(base.type, Pointer):
-        if base.type.nullable:
+    pointer = base.type
+    if isinstance(pointer, Pointer):
+        to = pointer.to
+        if pointer.nullable:
             return may_be_none(c, base)
-        if isinstance(base.type.to, ContextType):
-            return _context_member(c, node, base, base.type.to)
-        if base.type.space in (Space.USER, Space.KERNEL) and not isinstance(base.type.to, Struct):
-            return c.error(catalog.UserPointerAccess(str(base.type)), node)
-        if isinstance(base.type.to, Struct):
+        if isinstance(to, ContextType):
+            return _context_member(c, node, base, to)
+        if pointer.space in (Space.USER, Space.KERNEL) and not isinstance(to, Struct):
+            return c.error(catalog.UserPointerAccess(str(pointer)), node)
+        if isinstance(to, Struct):
             base = place(base)
         elif node.attr == "value":
-            to = base.type.to
             return t.Deref(c.span(node), to.host if isinstance(to, Int) else to, base)
     if isinstance(base.type, Struct):
         return member(c, node, base, base.type)

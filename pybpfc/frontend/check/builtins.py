@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 
+from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, to_number
+from pybpfc.frontend.check.helpers import available
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
 from pybpfc.lang.types import (
     BOOL,
@@ -143,6 +145,7 @@ def _print(c: FunctionChecker, node: ast.Call) -> t.Expr:
         return t.Invalid(c.span(node), ERROR)
     if len(values) > MAX_PRINTED:
         return c.error(catalog.ArgumentCount("print", f"at most {MAX_PRINTED} values", len(values)), node)
+    available(c, c.span(node.func), HELPERS["bpf_trace_printk"])
     return t.Printing(c.span(node), VOID, tuple(parts), tuple(values))
 
 

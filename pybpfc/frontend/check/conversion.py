@@ -112,7 +112,23 @@ def _coerce_integer(c: FunctionChecker, e: t.Expr, to: Type) -> t.Expr:
         return t.Convert(e.span, to, e)
     if isinstance(to, Enum) and n.lossless(e.type, to.underlying):
         return t.Convert(e.span, to, e)
+    if isinstance(e, t.Conditional) and (chosen := _constant_branches(e, to)) is not None:
+        return chosen
     return c.error(catalog.LossyConversion(str(e.type), str(to)), e.span)
+
+
+def _constant_branches(e: t.Conditional, to: Type) -> t.Conditional | None:
+    """`1 if a else 0` takes the type of its place, as its constants would; None for anything else."""
+    branches: list[t.Expr] = []
+    for branch in (e.then, e.otherwise):
+        match branch:
+            case t.Literal() if n.fits(branch.value, to):
+                branches.append(t.Literal(branch.span, to, branch.value))
+            case t.Conditional() if (inner := _constant_branches(branch, to)) is not None:
+                branches.append(inner)
+            case _:
+                return None
+    return t.Conditional(e.span, to, e.condition, *branches)
 
 
 def _coerce_pointer(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.Expr:

@@ -10,7 +10,9 @@ import ast
 import keyword as keywords
 
 from pybpfc.abi.helpers import ArgKind, Helper, Param, RetKind
+from pybpfc.abi.program_types import match_section
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
@@ -49,7 +51,7 @@ def is_size(helper: Helper, index: int) -> bool:
 
 def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
     """`bpf_…(…)`."""
-    if not _available(c, node, helper):
+    if not available(c, c.span(node.func), helper):
         return t.Invalid(c.span(node), ERROR)
     given = _bind(c, node, helper)
     if given is None:
@@ -69,14 +71,27 @@ def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
     return t.CallHelper(c.span(node), result_type(helper, maps), helper, tuple(args))
 
 
-def _available(c: FunctionChecker, node: ast.Call, helper: Helper) -> bool:
-    if c.program is not None and c.program.type.name not in helper.available:
-        c.error(catalog.HelperNotAvailable(helper.name, c.program.type.name, c.program.section), node.func)
+def available(c: FunctionChecker, span: Span, helper: Helper) -> bool:
+    """Whether the helper may be called here, by the program's type and the licence; a diagnostic if not."""
+    if c.program is None:
+        c.unit.helper_calls.setdefault(c.caller, []).append((helper, span))
+    elif (mistake := forbidden(helper, c.program)) is not None:
+        c.error(mistake, span)
         return False
     if helper.gpl and not c.unit.gpl_compatible:
-        c.error(catalog.HelperNeedsGpl(helper.name, c.unit.license), node.func)
+        c.error(catalog.HelperNeedsGpl(helper.name, c.unit.license), span)
         return False
     return True
+
+
+def forbidden(helper: Helper, program: t.ProgramKind) -> catalog.ErrorClass | None:
+    """Why a program of this kind may not call the helper; None when it may."""
+    if program.type.name not in helper.available:
+        return catalog.HelperNotAvailable(helper.name, program.type.name, program.section)
+    section = match_section(program.section)
+    if helper.sleepable_only and not (section is not None and section.sleepable):
+        return catalog.HelperNeedsSleep(helper.name)
+    return None
 
 
 def _bind(c: FunctionChecker, node: ast.Call, helper: Helper) -> dict[str, t.Expr] | None:

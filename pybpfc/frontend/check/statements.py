@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
@@ -23,6 +24,7 @@ from pybpfc.frontend.check.conversion import (
 )
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.flow import HELD
+from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.lang.types import (
@@ -190,6 +192,8 @@ def check_text_source(c: FunctionChecker, value: t.Expr, to: Array) -> t.Expr:
             return c.error(catalog.TextTooLong(len(value.value) + value.is_str, f"`{to}`"), value.span)
         return value
     if isinstance(value.type, Pointer) and value.type.space in (Space.USER, Space.KERNEL) and to.view is View.STR:
+        reader = "bpf_probe_read_user_str" if value.type.space is Space.USER else "bpf_probe_read_kernel_str"
+        available(c, value.span, HELPERS[reader])
         return value
     if isinstance(value.type, Pointer) and value.type.nullable:
         return may_be_none(c, value)
@@ -444,6 +448,7 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
         value = None
     c.check_released(c.span(node))
+    narrow = value is not None and c.program is not None and _fits_result(c, value)
     c.flow = None
     if value is None:
         if not isinstance(c.result, Void):
@@ -459,12 +464,22 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         result = check_text_source(c, value, c.result)
         if isinstance(result, t.Text):
             result = t.NewArray(value.span, c.result, result)
+    elif narrow:
+        result = t.Convert(value.span, c.result, value)
     else:
         result = coerce(c, value, c.result, "return value")
     if isinstance(result.type, Error):
         return []
     _check_return_range(c, result)
     return [t.Return(c.span(node), result)]
+
+
+def _fits_result(c: FunctionChecker, value: t.Expr) -> bool:
+    """Whether a program's verdict held in a wider variable, as in `verdict = XDP_PASS`, is known to fit its result."""
+    if not is_integer(value.type) or isinstance(value, t.Literal) or not isinstance(c.result, Int):
+        return False
+    bounds = value_range(c, value)
+    return bounds is not None and c.result.min <= bounds[0] and bounds[1] <= c.result.max
 
 
 def _check_return_range(c: FunctionChecker, value: t.Expr) -> None:
