@@ -210,6 +210,11 @@ def _place(
                     "take a `u8` to `i64` that is wide enough",
                 )
             if bit // unit != (bit + width - 1) // unit:
+                if options.packed:
+                    raise AnnotationError(
+                        f"field `{name}` of `{owner}`: a bit-field of a packed struct cannot cross {unit} bits",
+                        "order the bit-fields so that each lies in one unit of its type",
+                    )
                 bit = -(-bit // unit) * unit
             fields.append(Field(name, type, bit // unit * unit // 8, width, bit % unit))
             bit += width
@@ -218,6 +223,12 @@ def _place(
             fields.append(Field(name, type, offset))
             bit = (offset + size_of(type)) * 8
         size = max(size, -(-bit // 8))
+    for member in fields:
+        if member.bits is not None and member.offset + size_of(member.type) > size and options.packed:
+            raise AnnotationError(
+                f"field `{member.name}` of `{owner}`: its `{member.type}` reaches past the end of the packed struct",
+                "take a narrower type",
+            )
     return tuple(fields), -(-size // align) * align, align
 
 

@@ -71,7 +71,8 @@ TARGETED: dict[str, Callable[[], Any]] = {
 }
 HOOKS = {name: hook for name, hook in vars(network_hooks).items() if isinstance(hook, Hook)}
 
-ALIASES = set("tp+ raw_tp+ raw_tp.w+ tc/ingress tc/egress classifier cgroup/skb cgroup/sock sk_skb".split())
+ALIASES = {"tp+", "raw_tp+", "raw_tp.w+", "tc/ingress", "tc/egress", "classifier"}
+ALIASES |= {"cgroup/skb", "cgroup/sock", "sk_skb"}
 """Sections that libbpf accepts for what has another name of its own."""
 
 
