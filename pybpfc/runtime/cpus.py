@@ -20,7 +20,7 @@ def online_cpus() -> list[int]:
 
 def _read(path: str) -> list[int]:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             return parse_list(file.read())
     except OSError:
         return []

@@ -151,7 +151,7 @@ class _Loading:
     # ------------------------------------------------------------------------------ globals
 
     def _find_globals(self) -> None:
-        from pybpfc.runtime.btf_types import BtfTypes, type_or_bytes
+        from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
 
         converted = BtfTypes(self.spec.btf) if self.spec.btf is not None else None
         for name, variable in self.spec.variables.items():
@@ -266,8 +266,8 @@ class _Loading:
         if declared is not None:
             declared.bind(handle)
             return declared
-        from pybpfc.runtime.btf_types import BtfTypes, type_or_bytes
-        from pybpfc.runtime.map_objects import map_object
+        from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
+        from pybpfc.lang.map_objects import map_object
 
         spec = self.spec.maps[name]
         key, value = self.types.get(name, (None, None))

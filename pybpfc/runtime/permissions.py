@@ -88,7 +88,7 @@ def _status() -> dict[str, str]:
     """The fields of /proc/self/status that are about privilege."""
     fields: dict[str, str] = {}
     try:
-        with open("/proc/thread-self/status", encoding="ascii", errors="replace") as file:
+        with open("/proc/thread-self/status", encoding="utf-8", errors="replace") as file:
             for line in file:
                 name, _, value = line.partition(":")
                 if name in ("CapEff", "Seccomp"):
@@ -100,7 +100,7 @@ def _status() -> dict[str, str]:
 
 def _in_first_user_namespace() -> bool:
     try:
-        with open("/proc/self/uid_map", encoding="ascii") as file:
+        with open("/proc/self/uid_map", encoding="utf-8") as file:
             return file.read().split() == ["0", "0", "4294967295"]
     except OSError:
         return True
@@ -108,7 +108,7 @@ def _in_first_user_namespace() -> bool:
 
 def _lockdown() -> str:
     try:
-        with open("/sys/kernel/security/lockdown", encoding="ascii") as file:
+        with open("/sys/kernel/security/lockdown", encoding="utf-8") as file:
             text = file.read()
     except OSError:
         return ""

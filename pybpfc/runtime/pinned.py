@@ -10,10 +10,10 @@ from typing import Any
 from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.btf import Btf
 from pybpfc.formats.errors import BadBtf
+from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
+from pybpfc.lang.map_objects import map_object
 from pybpfc.lang.maps import BpfMap, TypedMap
 from pybpfc.lang.types import size_of
-from pybpfc.runtime.btf_types import BtfTypes, type_or_bytes
-from pybpfc.runtime.map_objects import map_object
 from pybpfc.runtime.maps import Map, MapInfo, map_info
 from pybpfc.runtime.permissions import permission_denied
 from pybpfc.runtime.syscall import Command, Fd, address, object_by_id, object_get, object_info

@@ -353,6 +353,12 @@ MESSAGES: tuple[Message, ...] = (
         "release each reference exactly once",
     ),
     Message(
+        r"map '(?P<map>\w*)' has to have BTF in order to use bpf_(?P<what>\w+)|has no valid bpf_spin_lock",
+        "map `{map}` was loaded without its types",
+        "load the object together with its BTF",
+        "environment",
+    ),
+    Message(
         r"bpf_spin_(?:un)?lock|function calls are not allowed while holding a lock|.*spin.?lock.*",
         "a spin lock is used against its rules: one at a time, released on every path, no calls while it is held",
         "keep the `with bpf.spin_lock(…):` block short and without calls",
@@ -395,12 +401,6 @@ MESSAGES: tuple[Message, ...] = (
     ),
     Message(r"frame pointer is read only", "the frame pointer is written", _REPORT, "lowering"),
     # types
-    Message(
-        r"map '(?P<map>\w*)' has to have BTF in order to use bpf_(?P<what>\w+)|has no valid bpf_spin_lock",
-        "map `{map}` was loaded without its types",
-        "load the object together with its BTF",
-        "environment",
-    ),
     Message(
         r"missing btf func_info|FUNC .*Invalid arg#(?P<arg>\d+)|number of funcs in func_info|invalid func_info"
         r"|func_info",

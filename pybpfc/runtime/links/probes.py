@@ -14,7 +14,7 @@ _DEVICES = "/sys/bus/event_source/devices"
 
 @functools.cache
 def _number(path: str) -> int:
-    with open(path, encoding="ascii") as file:
+    with open(path, encoding="utf-8") as file:
         return int(file.read().strip().removeprefix("config:"))
 
 
