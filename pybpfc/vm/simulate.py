@@ -64,8 +64,8 @@ def simulate_spec(
 
 def _user_map(machine: Machine, spec: ObjectSpec, name: str, declared: Mapping[str, BpfMap]) -> Any:
     """A map object of its own, so that the module's own one stays with what it was loaded to."""
-    from pybpfc.runtime.btf_types import BtfTypes, type_or_bytes
-    from pybpfc.runtime.map_objects import map_object
+    from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
+    from pybpfc.lang.map_objects import map_object
 
     handle = machine.maps[name]
     known = declared.get(name)
@@ -89,7 +89,7 @@ def _set_global(machine: Machine, spec: ObjectSpec, name: str, value: Any) -> No
 
 
 def _codec(spec: ObjectSpec, name: str) -> Any:
-    from pybpfc.runtime.btf_types import BtfTypes, type_or_bytes
+    from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
 
     variable = spec.variables[name]
     converted = BtfTypes(spec.btf) if spec.btf is not None else None
