@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from pybpfc.lang.errors import DeclarationError
 from pybpfc.lang.maps import BpfMap, EventReader, in_program_only
@@ -52,20 +52,21 @@ class EventBuffer(BpfMap, Generic[E]):
         return self.reader.consume()
 
     def batches(self, timeout: float | None = None) -> Iterator[Any]:
-        """Runs of events without an object for each: numpy structured arrays, or memoryviews where numpy is missing.
+        """Runs of events without an object for each: numpy structured arrays over the buffer itself.
 
-        They lie in the buffer itself and are valid until the next one is asked for. The loop ends when nothing came
-        for `timeout` seconds (None: never), and as iteration does.
+        Where numpy is missing, (memoryview, number of events, bytes from one to the next). A batch is valid until the
+        next one is asked for. The loop ends when nothing came for `timeout` seconds (None: never), and as iteration
+        does.
         """
         codec = self._codecs()[1]
         try:
             dtype = codec.dtype
         except ImportError:
-            yield from cast(Any, self.reader).batches(timeout)
+            yield from self.reader.batches(timeout)
             return
         import numpy
 
-        for memory, count, stride in cast(Any, self.reader).batches(timeout):
+        for memory, count, stride in self.reader.batches(timeout):
             yield numpy.ndarray((count,), dtype, memory, strides=(stride,))
 
     def fileno(self) -> int:
@@ -143,5 +144,8 @@ class UserRingBuf(BpfMap, Generic[E]):
 
     def send(self, message: E, timeout: float | None = 0) -> bool:
         """Put a message into the buffer; False when there is no room within `timeout` seconds (None: wait)."""
-        sent: bool = cast(Any, self.handle).send(self._codecs()[1].encode(message), timeout)
+        send = getattr(self.handle, "send", None)
+        if send is None:
+            raise TypeError("this system's maps take no messages from user space")
+        sent: bool = send(self._codecs()[1].encode(message), timeout)
         return sent

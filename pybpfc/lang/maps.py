@@ -57,6 +57,10 @@ class EventReader(Protocol):
         """The events that are there, without waiting."""
         ...
 
+    def batches(self, timeout: float | None = None) -> Iterator[tuple[memoryview, int, int]]:
+        """Runs of events as memory: (memory, number of events, bytes from one to the next)."""
+        ...
+
     def fileno(self) -> int:
         """A descriptor that is readable when there are events."""
         ...
