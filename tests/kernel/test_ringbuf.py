@@ -332,8 +332,8 @@ SEC("tracepoint/syscalls/sys_enter_getppid") int on(void *ctx)
 
 
 def perf_object() -> LoadedObject:
-    from pybpfc.lang.types import U32, U64, Struct, natural_layout
     from pybpfc.lang.btf_types import class_of
+    from pybpfc.lang.types import U32, U64, Struct, natural_layout
 
     layout = Struct("event")
     layout.set_layout(*natural_layout([("n", U64), ("x", U32)]))
