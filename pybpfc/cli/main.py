@@ -72,8 +72,10 @@ def _write(path: str, data: bytes) -> None:
 def _show_warnings(warnings: Any) -> None:
     if warnings:
         from pybpfc.diagnostics.render import render_all
+        from pybpfc.diagnostics.terminal import wants_color, width_of
 
-        print(render_all(warnings, color=sys.stderr.isatty()), file=sys.stderr)
+        text = render_all(warnings, width=width_of(sys.stderr), color=wants_color(sys.stderr))
+        print(text, file=sys.stderr)
 
 
 @cli.command()
@@ -100,8 +102,10 @@ def check(sources: tuple[str, ...], form: str) -> None:
         print(render_sarif(found, pybpfc.__version__, sink.sources))
     elif found:
         from pybpfc.diagnostics.render import render_all
+        from pybpfc.diagnostics.terminal import wants_color, width_of
 
-        print(render_all(found, sink.sources, color=sys.stderr.isatty()), file=sys.stderr)
+        text = render_all(found, sink.sources, width=width_of(sys.stderr), color=wants_color(sys.stderr))
+        print(text, file=sys.stderr)
     sys.exit(1 if sink.errors else 0)
 
 

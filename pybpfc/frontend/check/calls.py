@@ -181,6 +181,7 @@ def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) ->
     signature = c.unit.signature(symbol.function)
     if signature is None:
         return t.Invalid(c.span(node), ERROR)
+    key = c.unit.request(symbol.function, c.span(node), c.caller)  # also for a wrong call: its own mistakes count too
     bound = bind_arguments(c, node, symbol.function.name, signature.params)
     if bound is None:
         return t.Invalid(c.span(node), ERROR)
@@ -190,7 +191,6 @@ def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) ->
         args.append(argument)
     if any(isinstance(a.type, Error) for a in args):
         return t.Invalid(c.span(node), ERROR)
-    key = c.unit.request(symbol.function, c.span(node), c.caller)
     result = signature.result
     return t.CallFunction(c.span(node), result, key, tuple(args))
 
@@ -204,7 +204,7 @@ def bind_arguments(
     given: dict[str, ast.expr] = {}
     if len(node.args) > len(params):
         expected = f"{len(params)} argument{'s' if len(params) != 1 else ''}"
-        c.error(catalog.ArgumentCount(name, expected, len(node.args)), node)
+        c.refuse_call(catalog.ArgumentCount(name, expected, len(node.args)), node, node)
         return None
     for parameter, argument in zip(params, node.args, strict=False):
         given[parameter.name] = argument
@@ -213,10 +213,10 @@ def bind_arguments(
         if keyword.arg not in names:
             where = c.name_span(keyword)
             helps = catalog.did_you_mean(keyword.arg or "", names, where)
-            c.error(catalog.UnknownKeyword(name, keyword.arg or ""), where, helps=helps)
+            c.refuse_call(catalog.UnknownKeyword(name, keyword.arg or ""), where, node, helps)
             return None
         if keyword.arg in given:
-            c.error(catalog.RepeatedArgument(name, keyword.arg), c.name_span(keyword))
+            c.refuse_call(catalog.RepeatedArgument(name, keyword.arg), c.name_span(keyword), node)
             return None
         given[keyword.arg] = keyword.value
     values: list[t.Expr] = []
@@ -279,6 +279,7 @@ def _call_struct_method(c: FunctionChecker, node: ast.Call, base: t.Expr, method
     signature = c.unit.signature(method.function)
     if signature is None:
         return t.Invalid(c.span(node), ERROR)
+    key = c.unit.request(method.function, c.span(node), c.caller)
     bound = bind_arguments(c, node, method.function.name, signature.params[1:])
     if bound is None:
         return t.Invalid(c.span(node), ERROR)
@@ -286,7 +287,6 @@ def _call_struct_method(c: FunctionChecker, node: ast.Call, base: t.Expr, method
     args = [pass_argument(c, value, parameter) for parameter, value in pairs]
     if any(isinstance(a.type, Error) for a in args):
         return t.Invalid(c.span(node), ERROR)
-    key = c.unit.request(method.function, c.span(node), c.caller)
     return t.CallFunction(c.span(node), signature.result, key, tuple(args))
 
 

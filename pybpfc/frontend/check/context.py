@@ -85,6 +85,14 @@ class FunctionChecker:
         self.emit(diagnostic)
         return t.Invalid(span, ERROR)
 
+    def refuse_call(self, kind: ErrorClass, where: ast.AST | Span, node: ast.Call, helps: Iterable[Help | str] = ()) -> None:
+        """Report a call whose arguments do not fit; the arguments' own mistakes are reported too."""
+        from pybpfc.frontend.check.expressions import check
+
+        self.error(kind, where, helps=helps)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            check(self, argument)
+
     def emit(self, diagnostic: Diagnostic) -> None:
         """Report a diagnostic made elsewhere."""
         self.sink.emit(diagnostic)

@@ -103,7 +103,7 @@ def _bind(c: FunctionChecker, node: ast.Call, helper: Helper) -> dict[str, t.Exp
     if len(node.args) > len(positional):
         listed = ", ".join(python_name(p.name) for p in positional)
         expected = f"{len(positional)} arguments ({listed})" if positional else "no arguments"
-        c.error(catalog.ArgumentCount(helper.name, expected, len(node.args)), node)
+        c.refuse_call(catalog.ArgumentCount(helper.name, expected, len(node.args)), node, node)
         return None
     nodes: dict[str, ast.expr] = {p.name: a for p, a in zip(positional, node.args, strict=False)}
     for keyword in node.keywords:
@@ -111,12 +111,12 @@ def _bind(c: FunctionChecker, node: ast.Call, helper: Helper) -> dict[str, t.Exp
         if param is None:
             where = c.name_span(keyword)
             helps = catalog.did_you_mean(keyword.arg or "", by_name, where)
-            c.error(catalog.UnknownKeyword(helper.name, keyword.arg or ""), where, helps=helps)
+            c.refuse_call(catalog.UnknownKeyword(helper.name, keyword.arg or ""), where, node, helps)
             return None
         nodes[param.name] = keyword.value
     missing = [p for p in positional if p.name not in nodes]
     if missing:
-        c.error(catalog.MissingArgument(helper.name, python_name(missing[0].name)), node)
+        c.refuse_call(catalog.MissingArgument(helper.name, python_name(missing[0].name)), node, node)
         return None
     return {name: check(c, value) for name, value in nodes.items()}
 

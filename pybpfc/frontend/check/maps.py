@@ -63,13 +63,19 @@ def _arguments(c: FunctionChecker, node: ast.Call, method: str, names: tuple[str
     given: dict[str, ast.expr] = dict(zip(names, node.args, strict=False))
     unknown = [k for k in node.keywords if k.arg not in names]
     if unknown:
-        c.error(catalog.UnknownKeyword(method, unknown[0].arg or ""), unknown[0])
+        c.refuse_call(catalog.UnknownKeyword(method, unknown[0].arg or ""), c.name_span(unknown[0]), node)
         return None
     given.update({k.arg: k.value for k in node.keywords if k.arg is not None})
     if len(node.args) > len(names) or len(given) < required:
-        c.error(catalog.ArgumentCount(method, catalog.one_of(names), len(node.args) + len(node.keywords)), node)
+        c.refuse_call(_wrong_count(method, names, required, len(node.args) + len(node.keywords)), node, node)
         return None
     return [check(c, given[name]) for name in names if name in given]
+
+
+def _wrong_count(method: str, names: tuple[str, ...], required: int, given: int) -> catalog.ErrorClass:
+    """`get` takes `key` and `default`; `update` takes `key`, `value` and, if wanted, `flags`."""
+    wanted = [*names[:required], *(f"{name} (optional)" for name in names[required:])]
+    return catalog.ArgumentCount(method, ", ".join(wanted) if wanted else "no arguments", given)
 
 
 def memory_argument(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t.Expr:

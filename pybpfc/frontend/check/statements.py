@@ -126,8 +126,10 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
             _refuse_unpacking(c, target, value)
         case ast.Starred():
             c.error(catalog.StarExpression(), target)
+            check(c, value)
         case _:
             c.error(catalog.SliceExpression(), target)
+            check(c, value)
     return []
 
 
@@ -377,15 +379,17 @@ def _augmented(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
             key = check(c, node.target.slice)
             return _evaluate(c, node, maps.increment_item(c, node, base, key, check(c, node.value)))
     target = check(c, node.target)
+    operand = check(c, node.value)
     if isinstance(target.type, Error):
         return []
-    value = arithmetic(c, node, op, target, check(c, node.value))
+    value = arithmetic(c, node, op, target, operand)
     return _store(c, node, target, value)
 
 
 def _augmented_name(c: FunctionChecker, node: ast.AugAssign, target: ast.Name) -> list[t.Stmt]:
     if target.id not in c.local_names:
         check(c, target)
+        check(c, node.value)
         return []
     current = c.read_variable(target.id, c.span(target))
     operand = check(c, node.value)
