@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import mmap
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -83,8 +82,8 @@ class Globals:
     def _find(self, name: str) -> tuple[VariableSpec, Codec]:
         found: tuple[VariableSpec, Codec] | None = self._names().get(name)
         if found is None:
-            close = difflib.get_close_matches(name, self._names(), n=1)
-            hint = f"; did you mean `{close[0]}`?" if close else ""
+            close = closest(name, self._names())
+            hint = f"; did you mean `{close}`?" if close else ""
             raise AttributeError(f"the object has no global `{name}`{hint}")
         return found
 
@@ -137,8 +136,8 @@ class LoadedObject:
         if name in self.maps:
             return self.maps[name]
         known = [*self.programs, *self.maps]
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean `{close[0]}`?" if close else f"; it has {', '.join(known) or 'nothing'}"
+        close = closest(name, known)
+        hint = f"; did you mean `{close}`?" if close else f"; it has {', '.join(known) or 'nothing'}"
         if name in self.globals:
             hint = f"; the global is `globals.{name}`"
         raise AttributeError(f"the object has no program or map `{name}`{hint}")
@@ -206,6 +205,13 @@ class LoadedObject:
     def __repr__(self) -> str:
         state = "closed object" if self._closed else "object"
         return f"<{state}: programs {', '.join(self.programs) or 'none'}; maps {', '.join(self.maps) or 'none'}>"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
 
 
 def encode_initial(name: str, codec: Codec, value: Any) -> bytes:

@@ -7,7 +7,6 @@ made before is given back.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from pybpfc.lang.codec import Codec, codec_for
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Type, size_of
 from pybpfc.runtime.btf_load import BtfImage, image_of, load_btf
-from pybpfc.runtime.loaded import Globals, LoadedObject, encode_initial
+from pybpfc.runtime.loaded import Globals, LoadedObject, closest, encode_initial
 from pybpfc.runtime.maps import Map
 from pybpfc.runtime.object_maps import PIN_BY_NAME, create_map, fill_data, fill_slots
 from pybpfc.runtime.permissions import needed_for, permission_denied
@@ -167,8 +166,8 @@ class _Loading:
         for name, value in consts.items():
             found = self.globals.get(name)
             if found is None:
-                close = difflib.get_close_matches(name, self.globals, n=1)
-                hint = f"did you mean `{close[0]}`?" if close else f"it has {', '.join(self.globals) or 'none'}"
+                close = closest(name, self.globals)
+                hint = f"did you mean `{close}`?" if close else f"it has {', '.join(self.globals) or 'none'}"
                 raise LoadError(f"the object has no constant or global `{name}`", remedy=hint)
             variable, codec = found
             section = specs[variable.section]

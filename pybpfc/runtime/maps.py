@@ -24,6 +24,7 @@ from pybpfc.runtime.syscall import BPF_F_MMAPABLE, ENOTSUPP, Command, Fd, addres
 if TYPE_CHECKING:
     from pybpfc.lang.codec import Codec
     from pybpfc.runtime.events import EventReader
+    from pybpfc.runtime.user_ringbuf import UserRingBufWriter
 
 BPF_ANY, BPF_NOEXIST, BPF_EXIST = 0, 1, 2
 
@@ -99,6 +100,7 @@ class Map:
         )
         self._batches: bool | None = None
         self._readers: list[EventReader] = []
+        self._writer: UserRingBufWriter | None = None
         self.owner: object = None
 
     @classmethod
@@ -385,11 +387,22 @@ class Map:
         self._readers.append(reader)
         return reader
 
+    def send(self, message: bytes, timeout: float | None = 0) -> bool:
+        """Put a message into a user ring buffer; False when there is no room within `timeout` seconds (None: wait)."""
+        if self._writer is None:
+            from pybpfc.runtime.user_ringbuf import UserRingBufWriter
+
+            self._writer = UserRingBufWriter(self.fd, self.max_entries, self.name)
+        return self._writer.send(message, timeout)
+
     def close(self) -> None:
         """Let go of the map; it lives on while a program, a pin or another descriptor holds it."""
         for reader in self._readers:
             reader.close()
         self._readers.clear()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         with self._lock:
             self._element.map_fd = 0xFFFFFFFF
             self._fd.close()

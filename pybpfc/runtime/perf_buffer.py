@@ -18,7 +18,7 @@ from pybpfc.runtime.attributes import PerfEventAttr
 from pybpfc.runtime.cpus import online_cpus
 from pybpfc.runtime.events import CHUNK, Batch, EventReader
 from pybpfc.runtime.permissions import permission_denied
-from pybpfc.runtime.ringbuf import _fence
+from pybpfc.runtime.ringbuf import fence
 from pybpfc.runtime.syscall import perf_event_open
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class PerfBufferReader(EventReader):
         events: list[Any] = []
         for ring in self._rings:
             position, end = ring.control[DATA_TAIL], ring.control[DATA_HEAD]
-            _fence()
+            fence()
             try:
                 while position < end and len(events) < limit:
                     kind, _, size = struct.unpack("IHH", ring.piece(position, 8))
@@ -130,7 +130,7 @@ class PerfBufferReader(EventReader):
                     position += size
                     self._take(kind, record, events)
             finally:
-                _fence()
+                fence()
                 ring.control[DATA_TAIL] = position
         return events
 

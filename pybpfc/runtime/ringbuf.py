@@ -73,7 +73,7 @@ class RingBufReader(EventReader):
         position, end = self._consumer[0], self._producer[0]
         if position == end:
             return []
-        _fence()
+        fence()
         events: list[Any] = []
         window = _WINDOW
         try:
@@ -95,7 +95,7 @@ class RingBufReader(EventReader):
                 raise
             # what was read before the bad record is delivered first; the next call meets the record again
         finally:
-            _fence()
+            fence()
             self._consumer[0] = position
         return events
 
@@ -110,14 +110,14 @@ class RingBufReader(EventReader):
         """How many records from `start`, at most `count`, are finished and of the expected length."""
         stride, size = self._stride, self._event_size
         headers = self._words[start // 4 : (start + count * stride) // 4 : stride // 4].tolist()
-        _fence()
+        fence()
         if headers.count(size) == count:
             return count
         return next(index for index, header in enumerate(headers) if header != size)
 
     def _take_batch(self) -> Batch | None:
         position, end = self._consumer[0], self._producer[0]
-        _fence()
+        fence()
         while position != end:
             start = position & self._mask
             header = self._words[start // 4]
@@ -136,7 +136,7 @@ class RingBufReader(EventReader):
         return None
 
     def _finish_batch(self) -> None:
-        _fence()
+        fence()
         self._consumer[0] = self._batch_end
 
     def _finished(self, start: int, count: int) -> int:
@@ -159,7 +159,7 @@ class RingBufReader(EventReader):
         if not header & DISCARD:
             length = header & LENGTH
             self._check(length)
-            _fence()
+            fence()
             first = start + HEADER
             events.append(
                 self._codec.decode(self._data, first) if self._event_size else bytes(self._data[first : first + length])
@@ -202,4 +202,4 @@ def _lock_fence() -> None:
             pass
 
 
-_fence = _no_fence if os.uname().machine in ("x86_64", "i686") else _lock_fence
+fence = _no_fence if os.uname().machine in ("x86_64", "i686") else _lock_fence

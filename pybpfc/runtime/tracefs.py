@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from typing import Literal
@@ -89,6 +88,8 @@ def tracepoint_file(category: str, name: str, file: Literal["id", "format"]) -> 
 
 
 def _unknown(category: str, name: str) -> AttachError:
+    import difflib
+
     try:
         categories = listing("events")
         events = listing(f"events/{category}") if category in categories else []

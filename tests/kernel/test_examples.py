@@ -24,7 +24,13 @@ import opensnoop  # noqa: E402
 import syscount  # noqa: E402
 import xdp_count  # noqa: E402
 
-UDP_FRAME = bytes(12) + b"\x08\x00" + bytes.fromhex("4500001d0000000040110000") + bytes([10, 199, 7, 1, 10, 199, 7, 2]) + bytes(9)
+UDP_FRAME = (
+    bytes(12)
+    + b"\x08\x00"
+    + bytes.fromhex("4500001d0000000040110000")
+    + bytes([10, 199, 7, 1, 10, 199, 7, 2])
+    + bytes(9)
+)
 
 
 def test_opensnoop_shows_the_files_that_are_opened(tmp_path: Path) -> None:
