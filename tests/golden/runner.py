@@ -7,8 +7,8 @@ A file holds cases; a case holds parts:
     [out]
     expected output
 
-Further parts are `[file NAME]`, other text the case needs, and `[code]`, what the stage runs. Text before the first
-case is a comment. With `--update-golden` the `[out]` parts are rewritten from what the code does now. A line of a
+Further parts are `[file NAME]`, other text the case needs, `[code]`, what the stage runs, and `[options cpu=v4]`. Text
+before the first case is a comment. With `--update-golden` the `[out]` parts are rewritten from what the code does now. A line of a
 case that begins like a part's header is written with a backslash before it.
 
 A stage may instead compare with the source itself: cases of `check` hold the diagnostics expected of a line as comments
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HEADER = re.compile(r"\[(case|file|code|out)(?: ([^\]]+))?\]\s*$")
+HEADER = re.compile(r"\[(case|file|code|options|out)(?: ([^\]]+))?\]\s*$")
 
 
 @dataclass
@@ -55,6 +55,11 @@ class Case:
     def files(self) -> dict[str, str]:
         """The `[file …]` parts by name."""
         return {part.name: part.text for part in self.parts if part.kind == "file"}
+
+    def options(self) -> dict[str, str]:
+        """The settings of `[options name=value …]`."""
+        given = next((part.name for part in self.parts if part.kind == "options"), "")
+        return dict(item.split("=", 1) for item in given.split())
 
     def set_text(self, kind: str, text: str) -> None:
         """Replace the text of the first part of this kind, or add one."""

@@ -8,15 +8,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from diagnosed import check_file
+from diagnosed import check_file, import_file
 from runner import Case
 
+from pybpfc.compiler import compile_source
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.catalog.base import PRELUDE
 from pybpfc.diagnostics.diagnostic import Diagnostic, Fix, Help, Label
 from pybpfc.diagnostics.render import render_all
+from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
+from pybpfc.formats.btf_c import print_c
+from pybpfc.formats.disasm import disassemble_object
+from pybpfc.formats.elf import ElfFile, Symbol, read_elf
+from pybpfc.formats.object_reader import parse_object
+from pybpfc.frontend.analyze import analyze
+from pybpfc.frontend.lower.module import lower_unit
+from pybpfc.ir.module import Module, Target
+from pybpfc.ir.passes.pipeline import PASSES
+from pybpfc.ir.printer import print_module
+from pybpfc.ir.verify import verify_module
 
 
 def render(case: Case) -> str:
@@ -73,6 +85,61 @@ def check(case: Case) -> str:
     return "\n".join(lines)
 
 
+def lowered(case: Case) -> tuple[Module, Target]:
+    """The IR of a case before any pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "case.py")
+        path.write_text(PRELUDE + case.source, encoding="utf-8")
+        module = import_file(path)
+        sink = DiagnosticSink(SourceMap(root=folder))
+        analysis = analyze(vars(module), "case", str(path), sink)
+        sink.raise_if_errors()
+    assert analysis is not None
+    target = Target(case.options().get("cpu", "v3"))
+    return lower_unit(analysis.unit, target), target
+
+
+def ir(case: Case) -> str:
+    """The IR as lowering makes it."""
+    return print_module(lowered(case)[0])
+
+
+def passes(case: Case) -> str:
+    """The IR after the pass that the case's folder names."""
+    wanted = case.path.parent.name
+    module, target = lowered(case)
+    for step in PASSES:
+        step.run(module, target)
+        problems = verify_module(module, high_level=not step.lowers_all)
+        assert not problems, f"after {step.name}: {problems}"
+        if step.name == wanted:
+            return print_module(module)
+    raise ValueError(f"there is no pass `{wanted}`")
+
+
+def objects(case: Case) -> str:
+    """The compiled object: sections, symbols, maps, variables, code with the Python lines, BTF as C."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "case.py")
+        path.write_text(PRELUDE + case.source, encoding="utf-8")
+        cpu = case.options().get("cpu", "v3")
+        data = compile_source(import_file(path), cpu=cpu, use_cache=False).elf
+    elf, spec = read_elf(data), parse_object(data)
+    out = [f"license {spec.license}"]
+    out += [f"section {s.name} flags {s.flags:#x}" for s in elf.sections if s.name]
+    out += sorted(f"symbol {s.name} in {_section(elf, s)}" for s in elf.symbols if s.name and not s.name.startswith("."))
+    for m in spec.maps.values():
+        out.append(f"map {m.name}: type {m.type}, key {m.key_size}, value {m.value_size}, max_entries {m.max_entries}")
+    for v in spec.variables.values():
+        out.append(f"variable {v.name}: {v.section}+{v.offset}, {v.size} bytes")
+    return "\n".join([*out, disassemble_object(spec), print_c(spec.btf) if spec.btf else ""])
+
+
+def _section(elf: ElfFile, symbol: Symbol) -> str:
+    index = symbol.section
+    return elf.sections[index].name if isinstance(index, int) and 0 < index < len(elf.sections) else str(index)
+
+
 @dataclass(frozen=True)
 class Stage:
     """What runs a case, and the part of the case that its result is compared with."""
@@ -84,5 +151,8 @@ class Stage:
 STAGES: dict[str, Stage] = {
     "render": Stage(render),
     "check": Stage(check, "case"),
+    "ir": Stage(ir),
+    "passes": Stage(passes),
+    "object": Stage(objects),
 }
 """By the folder's first name."""
