@@ -46,21 +46,22 @@ def _first_init(self: Any, /, **values: Any) -> None:
 
 
 def compile_init(cls: Any) -> Callable[..., None]:
-    """`def __init__(self, *, ts=0, comm="", inner=UNSET)`: the defaults of zeroed memory, made anew if mutable."""
-    names: dict[str, Any] = {"UNSET": object(), "unknown": _unknown, "cls": cls}
+    """`def __init__(self, *, ts=0, comm="", inner=unset)`: the defaults of zeroed memory, made anew if mutable."""
+    names: dict[str, Any] = {"_bpf_unset": object(), "_bpf_unknown": _unknown, "_bpf_cls": cls}
     params, lines = [], []
     for index, member in enumerate(cls.__bpf_type__.fields):
-        default = default_value(member.type)
+        default, name, held = default_value(member.type), member.name, f"_bpf_{index}"
         if isinstance(default, int | str | bytes):
-            names[f"d{index}"] = default
-            params.append(f"{member.name}=d{index}")
-            lines.append(f"    self.{member.name} = {member.name}")
+            names[held] = default
+            params.append(f"{name}={held}")
+            lines.append(f"    _bpf_self.{name} = {name}")
         else:
-            names[f"f{index}"] = _maker(member)
-            params.append(f"{member.name}=UNSET")
-            lines.append(f"    self.{member.name} = f{index}() if {member.name} is UNSET else {member.name}")
-    head = f"def __init__(self, /, *, {', '.join(params)}, **others):"
-    exec("\n".join([head, "    if others:", "        unknown(cls, others)", *lines]), names)
+            names[held] = _maker(member)
+            params.append(f"{name}=_bpf_unset")
+            lines.append(f"    _bpf_self.{name} = {held}() if {name} is _bpf_unset else {name}")
+    head = f"def __init__(_bpf_self, /, *, {', '.join(params)}, **_bpf_others):"  # no field has such names
+    check = ["    if _bpf_others:", "        _bpf_unknown(_bpf_cls, _bpf_others)"]
+    exec("\n".join([head, *check, *lines]), names)
     init: Callable[..., None] = names["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     return init

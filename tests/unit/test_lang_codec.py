@@ -10,7 +10,7 @@ import time
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pybpfc as bpf
@@ -159,6 +159,7 @@ def plainly(kind: t.Type, value: Any) -> bytes:
             raise AssertionError(kind)
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.data(), any_type)
 def test_round_trip(data: st.DataObject, kind: t.Type) -> None:
     values = data.draw(st.lists(value_of(kind), min_size=1, max_size=3))

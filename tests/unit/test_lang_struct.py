@@ -292,6 +292,24 @@ def test_they_are_ordinary_objects() -> None:
         Inner(1, 2)  # type: ignore[misc]
 
 
+def test_fields_can_have_any_name() -> None:
+    @bpf.struct
+    class Odd:
+        self: u8
+        f1: Inner
+        cls: u8
+        value: u8
+        buffer: Annotated[list[Inner], 2]
+        offset: u32
+        v0: u32
+
+    made: Any = Odd(self=1, cls=2, value=3, offset=4, v0=5)  # type: ignore[call-arg, misc]
+    assert (made.self, made.cls, made.f1, made.offset) == (1, 2, Inner(a=0, b=0), 4)
+    from pybpfc.lang.codec import codec_for
+
+    assert codec_for(layout(Odd)).decode(codec_for(layout(Odd)).encode(made)) == made
+
+
 def test_authors_methods_win() -> None:
     @bpf.struct
     class Own:
