@@ -55,7 +55,7 @@ def on_exec(ctx: bpf.TracepointContext) -> int:
     event.filename = ctx.filename
     argv = u64(ctx.argv)
     for i in range(MAX_ARGS):
-        address: Annotated[list[u64], 1]
+        address: Annotated[list[u64], 1] = [0]
         if bpf_probe_read_user(address, argv + u64(i) * 8) != 0 or address[0] == 0:
             break
         if bpf_probe_read_user_str(event.args[i].text, address[0]) <= 0:

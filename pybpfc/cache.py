@@ -57,7 +57,8 @@ class Entry:
         try:
             same = all(file_digest(path) == digest for path, digest in head["files"].items())
             same = same and all(
-                fingerprint(find(namespace, self.module, module, name)) == value for module, name, value in head["names"]
+                fingerprint(find(namespace, self.module, module, name)) == value
+                for module, name, value in head["names"]
             )
         except (KeyError, ValueError, TypeError, AttributeError, LookupError):
             return None

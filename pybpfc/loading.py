@@ -32,7 +32,8 @@ def load_source(
         options.setdefault(name, {}).update(given)
     loaded = load_object(compiled.spec, maps=maps, consts=consts, attach=attach, attach_options=options)
     for name, program in programs.items():
-        program.bind(loaded.programs[name])
+        handle: Any = loaded.programs[name]
+        program.bind(handle)
     return loaded
 
 

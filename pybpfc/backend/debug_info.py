@@ -248,5 +248,3 @@ class DebugInfo:
 def _c_name(name: str) -> str:
     """BTF accepts C identifiers only."""
     return name.replace(".", "_") or "_"
-
-

@@ -422,9 +422,7 @@ class _Function:
 
     def context_store(self, op: ops.ContextStore) -> None:
         """Write the context."""
-        self._store_register(
-            self.value(op.value), op.value.type, self._context(op.context, op.offset), volatile=True
-        )
+        self._store_register(self.value(op.value), op.value.type, self._context(op.context, op.offset), volatile=True)
 
     def _context(self, context: ops.Value, offset: int) -> str:
         self.owner.declared.add("declare ptr @llvm.preserve.static.offset(ptr readnone)")

@@ -39,8 +39,6 @@ _TYPES = {i.BPF_B: "u8", i.BPF_H: "u16", i.BPF_W: "u32", i.BPF_DW: "u64"}
 _ATOMICS = {i.BPF_ADD: "add", i.BPF_OR: "or", i.BPF_AND: "and", i.BPF_XOR: "xor"}
 
 
-
-
 def disassemble(
     insns: bytes,
     *,

@@ -194,9 +194,7 @@ def write_elf(elf: ElfFile) -> bytes:
     for target, relocations in elf.relocations.items():
         if target not in moved or not relocations:
             continue
-        packed = b"".join(
-            struct.pack(order + "QQ", r.offset, renumbered[r.symbol] << 32 | r.type) for r in relocations
-        )
+        packed = b"".join(struct.pack(order + "QQ", r.offset, renumbered[r.symbol] << 32 | r.type) for r in relocations)
         name = ".rel" + elf.sections[target].name
         extra.append((Section(name, SHT_REL, 0, packed, len(packed), 8, 16), symtab, moved[target]))
     names = [strings.add(s.name) for s in (*sections, *(e[0] for e in extra))]

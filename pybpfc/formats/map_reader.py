@@ -88,9 +88,7 @@ def _read_inner(btf: Btf, spec: MapSpec, member: BtfMember, depth: int) -> None:
         spec.inner = _read_map(btf, f"{spec.name}.inner", inner.members, spec.section, depth + 1)
 
 
-def _read_values(
-    elf: e.ElfFile, btf: Btf, index: int, maps: dict[str, MapSpec], offsets: dict[str, int]
-) -> None:
+def _read_values(elf: e.ElfFile, btf: Btf, index: int, maps: dict[str, MapSpec], offsets: dict[str, int]) -> None:
     """Static contents of map-in-map and program arrays: relocations within `.maps`."""
     for r in elf.relocations.get(index, ()):
         owner = max((n for n, at in offsets.items() if at <= r.offset), key=lambda n: offsets[n], default=None)

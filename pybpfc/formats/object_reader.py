@@ -16,7 +16,16 @@ from pybpfc.formats.btf import Btf
 from pybpfc.formats.btf_ext import BtfExt, decode_btf_ext
 from pybpfc.formats.errors import BadObject
 from pybpfc.formats.map_reader import read_maps
-from pybpfc.formats.spec import CoreRelocation, FunctionSpec, LineInfo, MapSpec, ObjectSpec, Relocation, VariableSpec
+from pybpfc.formats.spec import (
+    CoreRelocation,
+    FunctionSpec,
+    LineInfo,
+    MapSpec,
+    ObjectSpec,
+    Relocation,
+    RelocationKind,
+    VariableSpec,
+)
 
 DATA_SECTIONS = (".data", ".rodata", ".bss", ".kconfig")
 
@@ -71,7 +80,9 @@ class _Reader:
                     functions[function.name] = function
                 else:
                     programs[function.name] = function
-        return ObjectSpec(programs, functions, self.maps, self._variables(), self.btf, self._license(), self.elf.big_endian)
+        return ObjectSpec(
+            programs, functions, self.maps, self._variables(), self.btf, self._license(), self.elf.big_endian
+        )
 
     # ---------------------------------------------------------------------------- data
 
@@ -131,9 +142,7 @@ class _Reader:
         if not symbol.size or start % SIZE or symbol.size % SIZE or end > len(section.data):
             raise BadObject(f"the function {symbol.name} does not lie within section {section.name}")
         relocations = [
-            self._relocation(section, r, start)
-            for r in self.elf.relocations.get(index, ())
-            if start <= r.offset < end
+            self._relocation(section, r, start) for r in self.elf.relocations.get(index, ()) if start <= r.offset < end
         ]
         relocations += self._calls(index, section, start, end)
         type_id = next((t for at, t in self.ext.functions.get(section.name, ()) if at == start), 0)
@@ -191,10 +200,12 @@ class _Reader:
         for at in range(start, end, SIZE):
             source = section.data[at + 1] & 15 if self.elf.big_endian else section.data[at + 1] >> 4
             op = section.data[at]
-            if at in known or not ((op == CALL and source == BPF_PSEUDO_CALL) or (op == LD_IMM64 and source == BPF_PSEUDO_FUNC)):
+            if at in known or not (
+                (op == CALL and source == BPF_PSEUDO_CALL) or (op == LD_IMM64 and source == BPF_PSEUDO_FUNC)
+            ):
                 continue
             (imm,) = struct.unpack_from(self.order + "i", section.data, at + 4)
-            kind = "call" if op == CALL else "function_address"
+            kind: RelocationKind = "call" if op == CALL else "function_address"
             out.append(Relocation((at - start) // SIZE, kind, self._function_at(index, at + (imm + 1) * SIZE)))
         return out
 
@@ -214,5 +225,3 @@ class _Reader:
             if start <= at < end and self.btf is not None:
                 out.append(CoreRelocation((at - start) // SIZE, type_id, self.btf.string(access), kind, access))
         return out
-
-

@@ -98,13 +98,18 @@ def desugar(function: ast.FunctionDef, neutral: int | None) -> ast.FunctionDef:
     transformer = _Desugar(neutral)
     body: list[ast.stmt] = []
     for index, statement in enumerate(function.body):
-        if index == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            if isinstance(statement.value.value, str):
-                continue
+        if index == 0 and _is_docstring(statement):
+            continue
         result = transformer.visit(statement)
         body.extend(result if isinstance(result, list) else [result])
     function.body = body
     return function
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant):
+        return False
+    return isinstance(statement.value.value, str)
 
 
 def to_source(function: ast.FunctionDef) -> str:

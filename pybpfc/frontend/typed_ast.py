@@ -1,9 +1,9 @@
 """The typed tree: the program with every type known and every conversion written out.
 
 Scalars (numbers, pointers) are values. Structs and arrays are *places*: they are worked on by
-address, and a name bound to one is a pointer to it. `Deref`, `Member`, `Element`, `GlobalPlace`
-and `NewStruct`, `NewArray` and calls that return an aggregate are places; a place of scalar type is read where a value is
-wanted.
+address, and a name bound to one is a pointer to it. `Deref`, `Member`, `Element`, `GlobalPlace`,
+`NewStruct`, `NewArray` and calls that return an aggregate are places; a place of scalar type is read where a
+value is wanted.
 """
 
 from __future__ import annotations

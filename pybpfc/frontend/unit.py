@@ -32,7 +32,9 @@ from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import Array, Struct, Type, is_integer
 
-GPL_COMPATIBLE = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})
+GPL_COMPATIBLE = frozenset(
+    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
+)
 
 
 @dataclass(eq=False, slots=True)
@@ -208,7 +210,13 @@ class Unit:
         except SourceNotFound:
             return self.no_span()
         for node in parsed.tree.body:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+            targets = (
+                node.targets
+                if isinstance(node, ast.Assign)
+                else [node.target]
+                if isinstance(node, ast.AnnAssign)
+                else []
+            )
             if any(isinstance(target, ast.Name) and target.id == name for target in targets):
                 return parsed.span(node)
         return self.no_span()
@@ -257,7 +265,11 @@ class Unit:
                 return int(value)
             self.sink.emit(catalog.GlobalType(name, f"{int(value)} is outside `{type}`").at(span))
             return 0
-        if isinstance(type, Array | Struct) and not value and not isinstance(value, type.cls if isinstance(type, Struct) and type.cls else ()):
+        if (
+            isinstance(type, Array | Struct)
+            and not value
+            and not isinstance(value, type.cls if isinstance(type, Struct) and type.cls else ())
+        ):
             return None
         try:
             return codec_for(type).encode(value)
@@ -330,4 +342,4 @@ class Unit:
         return None
 
 
-_METHODS: dict[FunctionType, Function] = {}
+_METHODS: dict[FunctionType, Function[..., Any]] = {}

@@ -196,4 +196,3 @@ class Builder:
 def _pointer_like(base: ops.Value, to: Type) -> Pointer:
     space = base.type.space if isinstance(base.type, Pointer) else Space.KERNEL
     return Pointer(to, space)
-

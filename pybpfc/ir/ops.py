@@ -156,7 +156,9 @@ class Op:
             if isinstance(value, Temp | Const | MapPointer | GlobalPointer | FunctionPointer):
                 yield value
             elif isinstance(value, tuple):
-                yield from (v for v in value if isinstance(v, Temp | Const | MapPointer | GlobalPointer | FunctionPointer))
+                yield from (
+                    v for v in value if isinstance(v, Temp | Const | MapPointer | GlobalPointer | FunctionPointer)
+                )
 
 
 @dataclass(eq=False, slots=True)
@@ -464,4 +466,3 @@ class Unreachable(Terminator):
 
 
 HIGH_LEVEL: tuple[type[Op], ...] = (PacketPointer, MapLookup, MapUpdate, MapDelete, MapIncrement, Print)
-

@@ -1,11 +1,11 @@
 """The IR as text: one stable form for goldens and for `--emit ir`.
 
-    program tracepoint/… on_open(ctx: Ptr[…]) -> i32:
-      local pid: u32
-    entry.4:
-      %7 = call current_pid()
-      pid = %7
-      branch %9 ? then.6 : endif.8
+program tracepoint/… on_open(ctx: Ptr[…]) -> i32:
+  local pid: u32
+entry.4:
+  %7 = call current_pid()
+  pid = %7
+  branch %9 ? then.6 : endif.8
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def print_module(module: Module, *, spans: bool = False) -> str:
     for map in module.maps:
         d = map.declaration
         types = f"[{d.key}, {d.value}]" if d.key is not None else f"[{d.value}]"
-        lines.append(f"map {map.name}: {d.type_name.removeprefix('BPF_MAP_TYPE_')}{types} max_entries={d.max_entries} flags={d.flags}")
+        kind = d.type_name.removeprefix("BPF_MAP_TYPE_")
+        lines.append(f"map {map.name}: {kind}{types} max_entries={d.max_entries} flags={d.flags}")
     for variable in module.globals:
         lines.append(f"global {variable.section} {variable.name}: {variable.type} = {variable.initial!r}")
     for function in module.functions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pybpfc.abi.contexts import CONTEXTS, ContextStruct
 from pybpfc.abi.program_types import PROGRAM_TYPES, Section
@@ -11,7 +11,7 @@ from pybpfc.abi.tracepoints import TRACEPOINTS
 from pybpfc.formats.spec import ObjectSpec
 from pybpfc.vm.memory import Pointer, Region, VmError
 
-_POINTERS = {"data": 0, "data_meta": 0}
+Order = Literal["little", "big"]
 
 
 def make_context(
@@ -20,7 +20,7 @@ def make_context(
     """The context's region, and the packet's for hooks that have one."""
     type_name = kind.program_type if kind is not None else ""
     known = PROGRAM_TYPES.get(type_name)
-    order = "big" if spec.big_endian else "little"
+    order: Order = "big" if spec.big_endian else "little"
     if type_name == "BPF_PROG_TYPE_TRACEPOINT" and kind is not None:
         event = spec.programs[name].section.removeprefix("?").removeprefix(kind.name).removeprefix("/")
         fields = {f.name: (f.offset, f.size) for f in TRACEPOINTS.get(event, ())}
@@ -33,7 +33,7 @@ def make_context(
     return _uapi(struct, data, ctx, order)
 
 
-def _uapi(struct: ContextStruct, data: bytes, ctx: Any, order: str) -> tuple[Region, Region | None]:
+def _uapi(struct: ContextStruct, data: bytes, ctx: Any, order: Order) -> tuple[Region, Region | None]:
     fields = {f.name: (f.offset, f.size) for f in struct.fields}
     region = _region(fields, struct.size, ctx, order, {f.name for f in struct.fields if f.big_endian})
     region.writable = any(f.writable for f in struct.fields)
@@ -46,11 +46,11 @@ def _uapi(struct: ContextStruct, data: bytes, ctx: Any, order: str) -> tuple[Reg
             region.fixed[offset, size] = Pointer(packet, len(data) if name == "data_end" else 0)
     if "len" in fields and not (isinstance(ctx, Mapping) and "len" in ctx):
         offset, size = fields["len"]
-        region.data[offset : offset + size] = len(data).to_bytes(size, order)  # type: ignore[arg-type]
+        region.data[offset : offset + size] = len(data).to_bytes(size, order)
     return region, packet
 
 
-def _region(fields: Mapping[str, tuple[int, int]], size: int, ctx: Any, order: str, big: Any) -> Region:
+def _region(fields: Mapping[str, tuple[int, int]], size: int, ctx: Any, order: Order, big: Any) -> Region:
     region = Region("the context", bytearray(size), writable=False)
     if ctx is None:
         return region
@@ -67,8 +67,8 @@ def _region(fields: Mapping[str, tuple[int, int]], size: int, ctx: Any, order: s
             region.data[offset : offset + width] = value.ljust(width, b"\0")[:width]
         elif isinstance(value, list | tuple):
             for index, item in enumerate(value):
-                region.data[offset + 8 * index : offset + 8 * index + 8] = (item & (1 << 64) - 1).to_bytes(8, order)  # type: ignore[arg-type]
+                region.data[offset + 8 * index : offset + 8 * index + 8] = (item & (1 << 64) - 1).to_bytes(8, order)
         else:
-            end = "big" if name in big else order
-            region.data[offset : offset + width] = (int(value) & (1 << 8 * width) - 1).to_bytes(width, end)  # type: ignore[arg-type]
+            end: Order = "big" if name in big else order
+            region.data[offset : offset + width] = (int(value) & (1 << 8 * width) - 1).to_bytes(width, end)
     return region

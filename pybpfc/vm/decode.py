@@ -74,9 +74,7 @@ def _operation(insn: i.Insn, bits: int) -> Callable[[int, int], int]:
     shift = bits - 1
     op = insn.op & 0xF0
     if insn.off == 1 and op in (i.BPF_DIV, i.BPF_MOD):
-        return (
-            (lambda a, b: signed_divide(a, b, bits)) if op == i.BPF_DIV else (lambda a, b: signed_modulo(a, b, bits))
-        )
+        return (lambda a, b: signed_divide(a, b, bits)) if op == i.BPF_DIV else (lambda a, b: signed_modulo(a, b, bits))
     table: dict[int, Callable[[int, int], int]] = {
         i.BPF_ADD: lambda a, b: a + b,
         i.BPF_SUB: lambda a, b: a - b,

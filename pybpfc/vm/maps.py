@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 from pybpfc.abi.map_types import MAP_TYPES
@@ -57,9 +57,9 @@ class VmMap:
         best: tuple[int, list[Region]] | None = None
         for stored, value in self.entries.items():
             length = int.from_bytes(stored[:4], "little")
-            if length <= wanted and _prefix(address, length) == _prefix(stored[4:], length):
-                if best is None or length > best[0]:
-                    best = length, value
+            same = length <= wanted and _prefix(address, length) == _prefix(stored[4:], length)
+            if same and (best is None or length > best[0]):
+                best = length, value
         return best[1] if best is not None else None
 
     def put(self, key: bytes, value: bytes, flags: int, cpu: int | None = None) -> int:
@@ -122,6 +122,10 @@ class VmMap:
         """The next element, left in place."""
         return (self.records[-1] if self.kind == "STACK" else self.records[0]) if self.records else None
 
+    def contains_value(self, value: bytes) -> bool:
+        """Whether a bloom filter may hold a value."""
+        return value in self.records
+
     def emit(self, record: bytes) -> bool:
         """Send an event; False when a ring buffer is full."""
         if self.kind == "RINGBUF" and sum(len(r) + 8 for r in self.records) + len(record) + 8 > self.spec.max_entries:
@@ -132,7 +136,43 @@ class VmMap:
 
     # ------------------------------------------------------------------- user space
 
-    def lookup(self, key: bytes) -> bytes | None:
+    @property
+    def fd(self) -> int:
+        """There is none; raises `VmError`."""
+        raise VmError(f"`{self.name}` lives in the VM and has no file descriptor")
+
+    @property
+    def type_name(self) -> str:
+        """The kernel's name of its type."""
+        return f"BPF_MAP_TYPE_{self.kind}"
+
+    @property
+    def max_entries(self) -> int:
+        """How many entries it can hold."""
+        return self.spec.max_entries
+
+    @property
+    def flags(self) -> int:
+        """The flags it was made with."""
+        return self.spec.flags
+
+    def take(self, key: bytes, flags: int = 0) -> bytes | None:
+        """Take an entry out of the map."""
+        value = self.lookup(key)
+        self.remove(key)
+        return value
+
+    def update_many(self, entries: Iterable[tuple[bytes, bytes]], flags: int = 0) -> None:
+        """Store many values; raises OSError at the first that does not fit."""
+        for key, value in entries:
+            self.update(key, value, flags)
+
+    def delete_many(self, keys: Iterable[bytes]) -> None:
+        """Delete many entries."""
+        for key in keys:
+            self.remove(key)
+
+    def lookup(self, key: bytes, flags: int = 0) -> bytes | None:
         """The value, or all CPUs' values."""
         found = self._longest(key) if self.kind == "LPM_TRIE" else self.entries.get(key)
         return None if found is None else self._raw(found)
@@ -194,8 +234,22 @@ class VmReader:
         """The events that are there; there is nothing to wait for."""
         return self.consume()
 
+    def batches(self, timeout: float | None = None) -> Iterator[tuple[memoryview, int, int]]:
+        """All records as one batch: their bytes, how many, and the distance between them."""
+        records, self.map.records = self.map.records, []
+        if records:
+            yield memoryview(b"".join(records)), len(records), len(records[0])
+
+    def fileno(self) -> int:
+        """There is none; raises `VmError`."""
+        raise VmError(f"`{self.map.name}` lives in the VM and has no file descriptor")
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self.consume())
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for event in self.consume():
+            yield event
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -62,9 +62,11 @@ def module_for(type_name: str, folder: Path) -> ModuleType:
 
 
 def operands(t: Int) -> list[tuple[int, int]]:
-    edges = sorted({t.min, t.min + 1, -2, -1, 0, 1, 2, 7, 8, t.max - 1, t.max} & set(range(t.min, t.max + 1)) if t.bits <= 16 else {
-        v for v in (t.min, t.min + 1, -2, -1, 0, 1, 2, 7, 8, t.max // 3, t.max - 1, t.max) if t.min <= v <= t.max
-    })
+    edges = sorted(
+        {t.min, t.min + 1, -2, -1, 0, 1, 2, 7, 8, t.max - 1, t.max} & set(range(t.min, t.max + 1))
+        if t.bits <= 16
+        else {v for v in (t.min, t.min + 1, -2, -1, 0, 1, 2, 7, 8, t.max // 3, t.max - 1, t.max) if t.min <= v <= t.max}
+    )
     rng = random.Random(t.bits * 2 + t.signed)
     return [(a, b) for a in edges for b in edges] + [
         (rng.randint(t.min, t.max), rng.randint(t.min, t.max)) for _ in range(40)

@@ -150,7 +150,11 @@ def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
         if RELEASED in stages:
             maybe = HELD in stages
             declared = [Label(base.variable.span, "reserved here")]
-            c.error(catalog.UseAfterRelease(base.variable.name, "may already be" if maybe else "is already"), base.span, labels=declared)
+            c.error(
+                catalog.UseAfterRelease(base.variable.name, "may already be" if maybe else "is already"),
+                base.span,
+                labels=declared,
+            )
             c.flow.reservations[base.variable] = frozenset({FAILED})
 
 

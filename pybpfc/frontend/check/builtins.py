@@ -139,7 +139,9 @@ _SPEC = re.compile(r"(?P<alternate>#?)(?P<zero>0?)(?P<width>\d*)(?P<conversion>[
 def _print(c: FunctionChecker, node: ast.Call) -> t.Expr:
     """`print(f"…")`: a line of the trace pipe."""
     if len(node.args) != 1 or node.keywords:
-        return c.error(catalog.ArgumentCount("print", "one string or f-string", len(node.args) + len(node.keywords)), node)
+        return c.error(
+            catalog.ArgumentCount("print", "one string or f-string", len(node.args) + len(node.keywords)), node
+        )
     parts, values = format_parts(c, node.args[0])
     if parts is None:
         return t.Invalid(c.span(node), ERROR)
@@ -271,5 +273,3 @@ def _size_of(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     if not isinstance(symbol, TypeSymbol):
         return c.error(catalog.TypeExpected(name), node)
     return literal(c, node, size_of(symbol.type))
-
-

@@ -195,9 +195,7 @@ def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) ->
     return t.CallFunction(c.span(node), result, key, tuple(args))
 
 
-def bind_arguments(
-    c: FunctionChecker, node: ast.Call, name: str, params: Sequence[Parameter]
-) -> list[t.Expr] | None:
+def bind_arguments(c: FunctionChecker, node: ast.Call, name: str, params: Sequence[Parameter]) -> list[t.Expr] | None:
     """The arguments in the order of the parameters; None after a diagnostic."""
     from pybpfc.frontend.check.expressions import check, literal
 
@@ -246,7 +244,11 @@ def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.
             if value.type.nullable and not to.nullable:
                 return may_be_none(c, value)
             return value
-        if isinstance(value.type, Pointer) and isinstance(value.type.to, ContextType) and isinstance(to.to, ContextType):
+        if (
+            isinstance(value.type, Pointer)
+            and isinstance(value.type.to, ContextType)
+            and isinstance(to.to, ContextType)
+        ):
             return value
     return coerce(c, value, to, f"parameter `{parameter.name}`")
 
@@ -337,5 +339,3 @@ def _packet(c: FunctionChecker, node: ast.Call, base: t.Expr, context: ContextTy
 
 MAX_PACKET_OFFSET = 0x7FFF
 """The verifier follows packet offsets up to 0xffff; half of it leaves room for what is read there."""
-
-

@@ -341,5 +341,3 @@ def _check_in(c: FunctionChecker, node: ast.Compare) -> t.Expr:
     if isinstance(target.type, Error):
         return target
     return c.error(catalog.NotAContainer(describe(target)), container)
-
-

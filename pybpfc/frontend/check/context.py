@@ -85,7 +85,9 @@ class FunctionChecker:
         self.emit(diagnostic)
         return t.Invalid(span, ERROR)
 
-    def refuse_call(self, kind: ErrorClass, where: ast.AST | Span, node: ast.Call, helps: Iterable[Help | str] = ()) -> None:
+    def refuse_call(
+        self, kind: ErrorClass, where: ast.AST | Span, node: ast.Call, helps: Iterable[Help | str] = ()
+    ) -> None:
         """Report a call whose arguments do not fit; the arguments' own mistakes are reported too."""
         from pybpfc.frontend.check.expressions import check
 

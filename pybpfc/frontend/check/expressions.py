@@ -234,7 +234,9 @@ def _unary(c: FunctionChecker, node: ast.expr) -> t.Expr:
         return operand
     if isinstance(operand, t.Literal) and operand.untyped:
         value = operand.value
-        return literal(c, node, -value if isinstance(node.op, ast.USub) else ~value if isinstance(node.op, ast.Invert) else value)
+        return literal(
+            c, node, -value if isinstance(node.op, ast.USub) else ~value if isinstance(node.op, ast.Invert) else value
+        )
     if not is_integer(operand.type):
         return c.error(catalog.NotANumber(describe(operand), "-"), node)
     operand = to_number(operand)
@@ -324,5 +326,3 @@ _HANDLERS: dict[type[ast.expr], Callable[[FunctionChecker, ast.expr], t.Expr]] =
 
 def _is_untyped(e: t.Expr) -> bool:
     return isinstance(e, t.Literal) and e.untyped
-
-

@@ -60,7 +60,10 @@ def check_function(unit: Unit, request: Request) -> t.TFunction | None:
         return None
     c = FunctionChecker(unit, captured, desugar(captured.node, None), signature.result, None)
     c.caller = request.key.name
-    params = [c.declare(p.name, p.type, c.span(a), i) for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))]
+    params = [
+        c.declare(p.name, p.type, c.span(a), i)
+        for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
+    ]
     body = _check_body(c, params)
     if body is None:
         return None
@@ -154,7 +157,7 @@ def _program_result(unit: Unit, captured: Captured) -> Type | None:
     type = annotation_type(unit, captured, captured.node.returns)
     if type is None:
         return None
-    if type == I64 or type == VOID:
+    if type in (I64, VOID):
         return I32
     if isinstance(type, Int | Bool):
         return type

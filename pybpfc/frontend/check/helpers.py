@@ -134,12 +134,12 @@ def _argument(c: FunctionChecker, value: t.Expr, param: Param, maps: list[t.MapO
             key = check_key(c, maps[0], value)
             return key if isinstance(key.type, Error) else in_memory(key, maps[0].map.declaration.key or U32)
         case (
-            ArgKind.ARG_PTR_TO_MAP_VALUE
-            | ArgKind.ARG_PTR_TO_UNINIT_MAP_VALUE
-            | ArgKind.ARG_PTR_TO_MAP_VALUE_OR_NULL
+            ArgKind.ARG_PTR_TO_MAP_VALUE | ArgKind.ARG_PTR_TO_UNINIT_MAP_VALUE | ArgKind.ARG_PTR_TO_MAP_VALUE_OR_NULL
         ) if maps:
             stored = check_stored(c, maps[0], value)
-            return stored if isinstance(stored.type, Error) else in_memory(stored, maps[0].map.declaration.value or VOID)
+            return (
+                stored if isinstance(stored.type, Error) else in_memory(stored, maps[0].map.declaration.value or VOID)
+            )
         case _:
             return _plain_argument(c, value, param)
 

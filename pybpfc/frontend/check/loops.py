@@ -33,9 +33,7 @@ def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple
     return statements, loop, merge([c.flow, *loop.continues])
 
 
-def _steady(
-    c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]
-) -> Flow:
+def _steady(c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]) -> Flow:
     """The state at a loop's head: the entry joined with what a round leaves behind."""
     head = entry.copy()
     stored = _stored(body)
@@ -187,7 +185,12 @@ def _range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr
     step = 1
     if len(values) == 3:
         if not isinstance(values[2], t.Literal) or values[2].value == 0:
-            c.error(catalog.StepZero() if isinstance(values[2], t.Literal) else catalog.ConstantNeeded("the step of `range`"), values[2].span)
+            c.error(
+                catalog.StepZero()
+                if isinstance(values[2], t.Literal)
+                else catalog.ConstantNeeded("the step of `range`"),
+                values[2].span,
+            )
             return None
         step = values[2].value
     start = values[0] if len(values) > 1 else literal(c, call, 0)

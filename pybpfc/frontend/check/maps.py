@@ -56,7 +56,9 @@ def _kind(type_name: str) -> str:
     return type_name.removeprefix("BPF_MAP_TYPE_")
 
 
-def _arguments(c: FunctionChecker, node: ast.Call, method: str, names: tuple[str, ...], required: int) -> list[t.Expr] | None:
+def _arguments(
+    c: FunctionChecker, node: ast.Call, method: str, names: tuple[str, ...], required: int
+) -> list[t.Expr] | None:
     """The arguments of a map method by position or keyword, None after a diagnostic."""
     from pybpfc.frontend.check.expressions import check
 

@@ -326,7 +326,10 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         declared = [Label(known.span, f"first bound as `{known.type}`")]
         c.error(catalog.LocalRedeclared(node.target.id, f"`{known.type}`", f"`{type}`"), node, labels=declared)
         return []
-    value = check(c, node.value) if node.value is not None else None
+    if isinstance(node.value, ast.List) and isinstance(type, Array) and type.view is View.LIST:
+        value: t.Expr | None = _list_literal(c, node.value, type)
+    else:
+        value = check(c, node.value) if node.value is not None else None
     if value is None and not is_aggregate(type):
         c.declare(node.target.id, held, c.span(node.target))
         return []
@@ -337,6 +340,18 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
     reserved = value is not None and maps.is_reservation(value)
     return [_bound(c, variable, initial, node, reserved)]
+
+
+def _list_literal(c: FunctionChecker, node: ast.List, type: Array) -> t.Expr:
+    """`[1, 2]` for an array: elements not given are zero."""
+    from pybpfc.frontend.check.calls import fit
+
+    if len(node.elts) > type.length:
+        return c.error(catalog.TypeMismatch(f"`{type}`", f"{len(node.elts)} elements"), node)
+    items = tuple(fit(c, check(c, e), type.element, "element") for e in node.elts)
+    if any(isinstance(item.type, Error) for item in items):
+        return t.Invalid(c.span(node), ERROR)
+    return t.NewArray(c.span(node), type, items)
 
 
 def _initial(c: FunctionChecker, node: ast.AnnAssign, type: Type, value: t.Expr | None) -> t.Expr:
@@ -418,7 +433,9 @@ def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]
     if maps.is_reservation(value):
         c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node)
         return []
-    if not isinstance(value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment):
+    if not isinstance(
+        value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
+    ):
         c.emit(catalog.UnusedResult("this expression").at(c.span(node)))
     return [t.Evaluate(c.span(node), value)]
 

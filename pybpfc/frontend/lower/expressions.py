@@ -115,6 +115,8 @@ def _new_array(low: Lowering, e: t.NewArray) -> Value:
     if e.initial is None:
         low.b.memset(pointer, size_of(e.type))
     elif isinstance(e.initial, tuple):
+        if len(e.initial) < e.type.length:
+            low.b.memset(pointer, size_of(e.type))
         for index, item in enumerate(e.initial):
             address = low.b.element_address(pointer, e.type.element, low.constant(I64, index))
             initialise(low, address, e.type.element, item, min(STACK_ALIGN, size_of(e.type.element)))
@@ -422,4 +424,3 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.MinMax: _min_max,
     t.Printing: _printing,
 }
-

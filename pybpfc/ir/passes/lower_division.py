@@ -63,15 +63,15 @@ def _signed(b: Builder, op: ops.Arith, type: Int) -> ops.Value:
     if op.op is ArithOp.FLOORDIV:
         quotient = _guarded(b, ArithOp.DIV, a, d)
         rest = b.arith(ArithOp.SUB, a, b.arith(ArithOp.MUL, quotient, d))
-        inexact = b.convert(b.compare(Predicate.NE, rest, uzero), unsigned)
+        left_over = b.convert(b.compare(Predicate.NE, rest, uzero), unsigned)
         # a zero divisor leaves a rest of |a|, which must not count
-        inexact = b.select(b.compare(Predicate.NE, d, uzero), inexact, uzero)
+        inexact = b.select(b.compare(Predicate.NE, d, uzero), left_over, uzero)
         negated = b.arith(ArithOp.SUB, b.arith(ArithOp.SUB, uzero, quotient), inexact)
         return b.convert(b.select(differ, negated, quotient), type)
-    rest = _guarded(b, ArithOp.MOD, a, d)
-    signed_rest = b.convert(b.select(lhs_negative, b.arith(ArithOp.SUB, uzero, rest), rest), type)
+    remainder = _guarded(b, ArithOp.MOD, a, d)
+    signed_rest = b.convert(b.select(lhs_negative, b.arith(ArithOp.SUB, uzero, remainder), remainder), type)
     moved = b.arith(ArithOp.ADD, signed_rest, rhs)
-    nonzero = b.compare(Predicate.NE, rest, uzero)
+    nonzero = b.compare(Predicate.NE, remainder, uzero)
     correct = b.select(nonzero, differ, nonzero)
     # with a zero divisor the sum is the rest itself, so the correction changes nothing
     return b.select(correct, moved, signed_rest)

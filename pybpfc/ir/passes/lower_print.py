@@ -1,6 +1,6 @@
 """`print` becomes `bpf_trace_printk`, or `bpf_trace_vprintk` (kernel 5.16) for more than three values.
 
-    print 'pid ' u '…' %0   →   helper bpf_trace_printk("pid %u…", size, %0)
+print 'pid ' u '…' %0   →   helper bpf_trace_printk("pid %u…", size, %0)
 """
 
 from __future__ import annotations

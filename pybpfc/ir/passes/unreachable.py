@@ -1,9 +1,9 @@
 """Drop blocks that nothing jumps to.
 
-    entry:                  entry:
-      return 0       →        return 0
-    endif:
-      jump done
+entry:                  entry:
+  return 0       →        return 0
+endif:
+  jump done
 """
 
 from __future__ import annotations
