@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import fcntl
 import functools
+import hashlib
 import os
 import shutil
 import signal
@@ -45,7 +46,22 @@ def clang() -> str | None:
 
 @functools.cache
 def from_c(source: str, *options: str) -> bytes:
-    """The object of a C program (without includes and license, which are added); skips where there is no clang."""
+    """The object of a C program (without includes and license, which are added); skips where there is no clang.
+
+    In a directory named by PYBPFC_TEST_OBJECTS objects are kept: made on a machine with clang, used on one without.
+    """
+    kept = os.environ.get("PYBPFC_TEST_OBJECTS")
+    name = hashlib.sha256("\0".join([source, *options]).encode()).hexdigest()[:32]
+    if kept and os.path.exists(f"{kept}/{name}.o"):
+        return Path(kept, f"{name}.o").read_bytes()
+    data = _compiled(source, *options)
+    if kept:
+        Path(kept).mkdir(exist_ok=True)
+        Path(kept, f"{name}.o").write_bytes(data)
+    return data
+
+
+def _compiled(source: str, *options: str) -> bytes:
     compiler = clang()
     if compiler is None:
         pytest.skip("clang is not installed")

@@ -140,14 +140,15 @@ def test_raw_tracepoint(section: str) -> None:
 def test_tp_btf() -> None:
     require("tp_btf")
     source = """
+    const volatile __u32 wanted = 0;
     __u64 count, nr;
     SEC("tp_btf/sys_enter") int prog(__u64 *ctx)
     {
-        if (bpf_get_current_pid_tgid() >> 32 == PID) { count++; nr = ctx[1]; }
+        if (bpf_get_current_pid_tgid() >> 32 == wanted) { count++; nr = ctx[1]; }
         return 0;
     }
     """
-    with no_leak(), load_object(from_c(source, f"-DPID={os.getpid()}")) as obj:
+    with no_leak(), load_object(from_c(source), consts={"wanted": os.getpid()}) as obj:
         (link,) = obj.links
         getppid(5)
         assert obj.globals.count >= 5
