@@ -8,8 +8,8 @@ A file holds cases; a case holds parts:
     expected output
 
 Further parts are `[file NAME]`, other text the case needs, `[code]`, what the stage runs, and `[options cpu=v4]`. Text
-before the first case is a comment. With `--update-golden` the `[out]` parts are rewritten from what the code does now. A line of a
-case that begins like a part's header is written with a backslash before it.
+before the first case is a comment. With `--update-golden` the `[out]` parts are rewritten from what the code does now.
+A line of a case that begins like a part's header is written with a backslash before it.
 
 A stage may instead compare with the source itself: cases of `check` hold the diagnostics expected of a line as comments
 at its end, and have no `[out]`.

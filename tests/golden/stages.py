@@ -127,7 +127,8 @@ def objects(case: Case) -> str:
     elf, spec = read_elf(data), parse_object(data)
     out = [f"license {spec.license}"]
     out += [f"section {s.name} flags {s.flags:#x}" for s in elf.sections if s.name]
-    out += sorted(f"symbol {s.name} in {_section(elf, s)}" for s in elf.symbols if s.name and not s.name.startswith("."))
+    named = [s for s in elf.symbols if s.name and not s.name.startswith(".")]
+    out += sorted(f"symbol {s.name} in {_section(elf, s)}" for s in named)
     for m in spec.maps.values():
         out.append(f"map {m.name}: type {m.type}, key {m.key_size}, value {m.value_size}, max_entries {m.max_entries}")
     for v in spec.variables.values():
