@@ -1,261 +1,262 @@
-"""The machine: runs the programs of an object, keeping maps and globals from run to run."""
+"""The machine: an object's programs, with maps and globals that stay from run to run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
-from pybpfc.abi import insn as i
-from pybpfc.abi.program_types import match_section
-from pybpfc.formats.link import LinkedProgram, link_program
+from pybpfc.abi import insn as isa
+from pybpfc.abi.helpers import HELPER_NAMES
+from pybpfc.abi.program_types import Section, match_section
+from pybpfc.formats.errors import FormatError
+from pybpfc.formats.link import link_program
 from pybpfc.formats.spec import ObjectSpec
-from pybpfc.vm.context import make_context
-from pybpfc.vm.decode import Step, compile_insn, number
-from pybpfc.vm.helpers import HELPER_FUNCTIONS, Call
-from pybpfc.vm.maps import VmMap
-from pybpfc.vm.memory import (
-    MASK,
-    FunctionReference,
-    MapReference,
-    Pointer,
-    Region,
-    Value,
-    VmError,
-)
+from pybpfc.lang.maps import BpfMap
+from pybpfc.lang.types import Type
+from pybpfc.vm.address_space import AddressSpace
+from pybpfc.vm.constants import Constants
+from pybpfc.vm.errors import Place, VmError
+from pybpfc.vm.execution import Execution
+from pybpfc.vm.helpers import HELPER_FUNCTIONS, KERNEL_FUNCTIONS, Function, missing, override
+from pybpfc.vm.inputs import Input, make_input
+from pybpfc.vm.maps import VmMap, create_map
+from pybpfc.vm.maps.events import EventMap
+from pybpfc.vm.maps.slots import SlotMap
+from pybpfc.vm.program import CompiledProgram, base_namespace, places
+from pybpfc.vm.regions import Order
+from pybpfc.vm.result import EventRecord, SimulationResult
+from pybpfc.vm.task import Clock, Task
+from pybpfc.vm.typed import TypedView
+from pybpfc.vm.values import UNSET, NonScalar
 
-BUDGET = 20_000_000
-"""Instructions after which a run is taken for endless."""
+MAX_INSTRUCTIONS = 50_000_000
+_FIRST_FD = 100
+_BTF_MEMORY = frozenset({"TRACING", "LSM", "STRUCT_OPS", "EXT", "NETFILTER"})
 
-
-@dataclass(eq=False, slots=True)
-class Frame:
-    """One function's registers and stack."""
-
-    r: list[Any]
-    stack: Region
-    back: int = -1
+Types = Mapping[str, tuple[Type | None, Type | None]]
 
 
-@dataclass(slots=True)
-class Run:
-    """What helpers see of a run under way."""
+@dataclass(frozen=True, slots=True)
+class SimulatedProgram:
+    """A program of the machine; `fd` stands for it where user space stores a program, as in a ProgArray."""
 
-    machine: Machine
-    program: str
-    context: Pointer
-    packet: Region | None
-    trace: list[str] = field(default_factory=list)
-    reservations: dict[int, tuple[str, Region]] = field(default_factory=dict)
-    tail_call: str | None = None
-    cpu: int = 0
-
-
-class _Exit(Exception):
-    pass
+    name: str
+    fd: int
 
 
 class Machine:
-    """Runs an object's programs. `helpers` replace kernel helpers by name; `memory` is what probe reads find."""
+    """Runs the programs of an object.
+
+    `types` gives key and value types of maps, and (None, type) of globals, where the object's BTF does not tell;
+    `maps` are map objects to be bound to the simulated maps, so that user code works on them. `consts` sets globals
+    before the first run. `helpers` replaces helpers and kernel functions by Python functions or constants, by name.
+    `memory` is what lies at addresses, for `bpf_probe_read_*`; `externs` gives values of kernel symbols and kconfig
+    options. Everything else is as equal from machine to machine as can be: time, random numbers (`seed`), the task.
+    """
 
     def __init__(
         self,
         spec: ObjectSpec,
         *,
-        helpers: Mapping[str, Callable[..., Any]] | None = None,
-        memory: Mapping[int, bytes] | None = None,
+        types: Types | None = None,
+        maps: Mapping[str, BpfMap] | None = None,
+        consts: Mapping[str, Any] | None = None,
+        helpers: Mapping[str, Any] | None = None,
+        memory: Mapping[int, bytes | str] | None = None,
+        externs: Mapping[str, int | bytes] | None = None,
+        task: Task | None = None,
         cpus: int = 1,
         seed: int = 0,
+        max_instructions: int = MAX_INSTRUCTIONS,
+        allow_uninitialised_stack: bool = False,
     ) -> None:
-        import random
-
+        if cpus < 1:
+            raise VmError(f"a machine has at least one CPU, not {cpus}")
         self.spec = spec
-        self.overrides = dict(helpers or {})
-        self.memory = dict(memory or {})
-        self.maps = {name: VmMap(m, cpus) for name, m in spec.maps.items()}
+        self.order: Order = "big" if spec.big_endian else "little"
+        self.cpus = cpus
+        self.task = task if task is not None else Task()
+        self.clock = Clock()
         self.random = random.Random(seed)
-        self.program_slots: dict[str, dict[int, str]] = {}
-        self.clock = 1_000_000_000
-        self._code: dict[str, _Code] = {}
+        self.memory = AddressSpace(self.order, memory)
+        self.externs = dict(externs or {})
+        self.max_instructions = max_instructions
+        self.stack_readable = allow_uninitialised_stack
+        self.handles: dict[str, VmMap] = {}
+        self.programs: dict[str, SimulatedProgram] = {}
+        self._by_fd: dict[int, VmMap | SimulatedProgram] = {}
+        self._compiled: dict[str, CompiledProgram] = {}
+        self._given = {name: override(name, given) for name, given in (helpers or {}).items()}
+        self._namespaces: dict[bool, dict[str, object]] = {}
+        self._log: list[tuple[str, int, bytes]] = []
+        self._create_parts()
+        self._view = TypedView(spec, self.handles, types or {}, maps or {})
+        self.maps: Mapping[str, BpfMap] = self._view.maps
+        self.globals = self._view.globals
+        for name, value in (consts or {}).items():
+            self._view.set_constant(name, value)
 
-    def code(self, name: str) -> _Code:
-        """A program's instructions, decoded once."""
-        if name not in self._code:
-            self._code[name] = _Code(self.spec, link_program(self.spec, name), self.maps)
-        return self._code[name]
+    # ------------------------------------------------------------------------------ parts
 
-    def run(self, name: str, data: bytes = b"", ctx: Any = None) -> tuple[int, Run]:
-        """Run a program once: its result and what happened; raises `VmError` with the Python line."""
-        if name not in self.spec.programs:
+    def _create_parts(self) -> None:
+        """Create the maps and give everything its number."""
+        number = _FIRST_FD
+        for name, map_spec in self.spec.maps.items():
+            made = create_map(map_spec, self.cpus, self.order, number, self.spec.btf)
+            if isinstance(made, EventMap):
+                made.listener = self._note_event
+            if isinstance(made, SlotMap):
+                made.resolve = self._by_fd.get
+            self.handles[name] = self._by_fd[number] = made
+            number += 1
+        for name in self.spec.programs:
+            self.programs[name] = self._by_fd[number] = SimulatedProgram(name, number)
+            number += 1
+        for name, map_spec in self.spec.maps.items():
+            for index, target in map_spec.values.items():
+                self._fill_slot(name, index, target)
+
+    def _fill_slot(self, name: str, index: int, target: str) -> None:
+        found = self.handles.get(target) or self.programs.get(target)
+        owner = self.handles[name]
+        key = index.to_bytes(4, self.order).ljust(owner.key_size, b"\0")
+        if found is None or not isinstance(owner, SlotMap) or owner.put_object(key, found):
+            raise VmError(f"slot {index} of map `{name}` names `{target}`, which does not fit it")
+
+    def _note_event(self, name: str, cpu: int, data: bytes) -> None:
+        self._log.append((name, cpu, data))
+
+    # -------------------------------------------------------------------------- programs
+
+    def compiled(self, name: str) -> CompiledProgram:
+        """A program as Python functions, made at its first use."""
+        known = self._compiled.get(name)
+        if known is None:
+            known = self._compiled[name] = self._compile(name)
+        return known
+
+    def _compile(self, name: str) -> CompiledProgram:
+        try:
+            linked = link_program(self.spec, name)
+        except FormatError as error:
+            raise VmError(str(error)) from None
+        names = self._namespace(_type_of(match_section(linked.section)) in _BTF_MEMORY)
+        return CompiledProgram(linked, Constants(self), names)
+
+    def _namespace(self, probing: bool) -> dict[str, object]:
+        """What generated code refers to, for programs with or without pointers into the kernel."""
+        if probing not in self._namespaces:
+            names = base_namespace(self.order, self.memory.probe if probing else None)
+            names["frame"] = Execution.frame
+            names["packet"] = Execution.packet_load
+            for number, name in HELPER_NAMES.items():
+                names[f"h{number}"] = self.helper(name)
+            self._namespaces[probing] = names
+        return self._namespaces[probing]
+
+    def helper(self, name: str) -> Function:
+        """The function behind a helper: a given one, the machine's, or one that says what is missing."""
+        return self._given.get(name) or HELPER_FUNCTIONS.get(name) or missing(name)
+
+    def kfunc(self, name: str) -> Function:
+        """The function behind a kernel function."""
+        return self._given.get(name) or KERNEL_FUNCTIONS.get(name) or missing(name)
+
+    # ------------------------------------------------------------------------------ runs
+
+    def run(
+        self, program: str, data: bytes = b"", ctx: Any = None, *, cpu: int = 0, cookie: int = 0
+    ) -> SimulationResult:
+        """Run a program once; raises `VmError` with the source line when it does what it must not.
+
+        `data` is the packet; `ctx` the context: bytes, a dict of fields, a list of arguments, by the program's type.
+        """
+        if program not in self.spec.programs:
             known = ", ".join(self.spec.programs) or "none"
-            raise VmError(f"there is no program `{name}`; the object has {known}")
-        kind = match_section(self.spec.programs[name].section)
-        context, packet = make_context(kind, self.spec, name, data, ctx)
-        run = Run(self, name, Pointer(context), packet)
-        for _ in range(33):
-            result = _Execution(self, self.code(run.program), run).go()
-            if run.tail_call is None:
-                break
-            run.program, run.tail_call = run.tail_call, None
-        if run.reservations:
-            reserved = next(iter(run.reservations.values()))[0]
-            raise VmError(f"`{run.program}` ends without submitting or discarding a reservation of `{reserved}`")
-        return result, run
-
-
-class _Code:
-    """A linked program as closures."""
-
-    def __init__(self, spec: ObjectSpec, linked: LinkedProgram, maps: Mapping[str, VmMap]) -> None:
-        self.linked = linked
-        self.order = "big" if spec.big_endian else "little"
-        self.insns = i.decode(linked.insns, big_endian=spec.big_endian)
-        self.lines = {line.index: line for line in linked.line_info}
-        relocations = {r.index: r for r in linked.relocations}
-        self.immediates: dict[int, Value] = {}
-        for index, insn in enumerate(self.insns):
-            if insn.op == i.LD_IMM64:
-                self.immediates[index] = self._immediate(index, insn, relocations, maps)
-        self.steps: list[Step | None] = [None] * len(self.insns)
-
-    def _immediate(self, index: int, insn: i.Insn, relocations: Mapping[int, Any], maps: Mapping[str, VmMap]) -> Value:
-        relocation = relocations.get(index)
-        if relocation is not None and relocation.kind == "map":
-            return MapReference(relocation.symbol)
-        if relocation is not None and relocation.kind == "data":
-            return Pointer(maps[relocation.symbol].entries[bytes(4)][0], relocation.addend)
-        if relocation is not None:
-            raise VmError(f"`{relocation.symbol}` is a kernel symbol, which the VM does not have")
-        if insn.src == i.BPF_PSEUDO_FUNC:
-            return FunctionReference(index + 1 + insn.imm)
-        if index + 1 >= len(self.insns):
-            raise VmError("the last instruction is half of a 64-bit load")
-        return (self.insns[index + 1].imm & 0xFFFFFFFF) << 32 | insn.imm & 0xFFFFFFFF
-
-    def place(self, index: int) -> dict[str, Any]:
-        """The Python line of an instruction."""
-        for at in range(index, -1, -1):
-            line = self.lines.get(at)
-            if line is not None and line.line:
-                return {"file": line.file, "line": line.line, "text": line.text}
-        return {}
-
-
-class _Execution:
-    """One program on its way."""
-
-    def __init__(self, machine: Machine, code: _Code, run: Run) -> None:
-        self.machine = machine
-        self.code = code
-        self.run = run
-        self.left = BUDGET
-        self.depth = 0
-
-    def go(self) -> int:
-        """From the first instruction to the exit."""
-        result = self.call(0, [self.run.context])
-        return number(result, "the program's result") & 0xFFFFFFFF
-
-    def call(self, start: int, args: list[Any]) -> Value:
-        """Run a function and give its result."""
-        if self.depth >= i.MAX_CALL_DEPTH:
-            raise VmError(f"calls are more than {i.MAX_CALL_DEPTH} deep")
-        self.depth += 1
-        size = i.MAX_STACK
-        stack = Region("the stack", bytearray(size), initialised=bytearray(size), keeps_pointers=True)
-        frame = Frame([None] * 11, stack)
-        frame.r[1 : 1 + len(args)] = args
-        frame.r[10] = Pointer(stack, size)
-        pc = start
+            raise VmError(f"the object has no program `{program}`", remedy=f"it has {known}")
+        if not 0 <= cpu < self.cpus:
+            raise VmError(f"the machine has no CPU {cpu}", remedy=f"it has {self.cpus}: `cpus=`")
+        section = self.spec.programs[program].section
+        kind = match_section(section)
+        start = make_input(kind, section, data, ctx, self.memory)
+        run = Execution(self, start, kind.program_type if kind is not None else "", cpu, cookie)
+        code = self.compiled(program)
+        self._log.clear()
         try:
-            while True:
-                pc = self._step(frame, pc)
-                self.left -= 1
-                if not self.left:
-                    raise VmError(f"the program did not end within {BUDGET} instructions")
-        except _Exit:
-            return self._result(frame)
+            returned = code.entry(run, start.pointer, UNSET, UNSET, UNSET, UNSET)
+            retval = self._result(returned)
+            run.check_end()
         except VmError as error:
-            if not error.file:
-                raise VmError(error.message, **self.code.place(self._pc)) from None
+            run.abandon()
+            self._locate(error, code)
             raise
-        finally:
-            self.depth -= 1
+        return self._collect(run, start, retval)
 
-    _pc = 0
+    def _result(self, returned: object) -> int:
+        if returned.__class__ is int:
+            return returned & 0xFFFF_FFFF
+        if isinstance(returned, NonScalar):
+            returned & 0  # refuses a register that was never set
+        raise VmError("the program gives a pointer as its result")
 
-    def _result(self, frame: Frame) -> Value:
-        value: Value | None = frame.r[0]
-        return 0 if value is None else value
+    def _locate(self, error: VmError, code: CompiledProgram) -> None:
+        """Say at which source line an error happened, and in which helper."""
+        found = places([*self._compiled.values()], error.__traceback__)
+        if not found:
+            last = max(i for i, insn in enumerate(code.code.insns) if insn.op == isa.EXIT)
+            found = (code.code.place(last),)
+        elif error.place is None:
+            insn = code.code.insns[found[0].index] if found[0].index < len(code.code.insns) else None
+            name = HELPER_NAMES.get(insn.imm) if insn is not None and insn.op == isa.CALL and not insn.src else None
+            if name is not None and f"`{name}`" not in error.message:
+                error.message = f"`{name}`: {error.message}"
+        error.locate(found)
 
-    def _step(self, frame: Frame, pc: int) -> int:
-        if not 0 <= pc < len(self.code.insns):
-            raise VmError(f"the program runs out of its code at {pc}")
-        self._pc = pc
-        step = self.code.steps[pc]
-        if step is None:
-            insn = self.code.insns[pc]
-            if insn.op in (i.EXIT, i.CALL, i.LD_IMM64) or insn.cls == i.BPF_LD:
-                return self._special(frame, pc, insn)
-            step = self.code.steps[pc] = compile_insn(insn, pc, self.code.order)
-        try:
-            return step(frame)
-        except (TypeError, AttributeError):
-            bad = next((n for n in (self.code.insns[pc].dst, self.code.insns[pc].src) if frame.r[n] is None), None)
-            raise VmError(f"r{bad} is read before it is set" if bad is not None else "a pointer is misused") from None
+    def _collect(self, run: Execution, start: Input, retval: int) -> SimulationResult:
+        records = [EventRecord(name, cpu, data, self._view.event(name, data)) for name, cpu, data in self._log]
+        return SimulationResult(
+            retval=retval,
+            data=start.data,
+            ctx=start.image(self.memory),
+            globals=self.globals.snapshot(),
+            events=[r.value for r in records],
+            trace=run.trace,
+            maps=self.maps,
+            records=records,
+            redirect=run.redirect,
+            redirect_map=run.redirect_map,
+            clones=run.clones,
+            signals=run.signals,
+            override=run.override,
+            hook_result=run.retval,
+            instructions=self.max_instructions - run.budget,
+        )
 
-    def _special(self, frame: Frame, pc: int, insn: i.Insn) -> int:
-        if insn.op == i.EXIT:
-            raise _Exit
-        if insn.op == i.LD_IMM64:
-            frame.r[insn.dst] = self.code.immediates[pc]
-            return pc + 2
-        if insn.op == i.CALL:
-            return self._call(frame, pc, insn)
-        return self._packet_load(frame, pc, insn)
+    # ---------------------------------------------------------------------- where it is
 
-    def _call(self, frame: Frame, pc: int, insn: i.Insn) -> int:
-        if insn.src == i.BPF_PSEUDO_CALL:
-            frame.r[0] = self.call(pc + 1 + insn.imm, frame.r[1:6])
-            self._pc = pc
-        elif insn.src:
-            raise VmError("kernel functions (kfuncs) do not exist in the VM")
-        else:
-            frame.r[0] = self._helper(frame, insn.imm)
-            if self.run.tail_call is not None:
-                raise _Exit
-        frame.r[1:6] = [None] * 5
-        return pc + 1
+    def call_places(self, frame: FrameType | None) -> list[Place]:
+        """The places of the programs' functions on Python's stack, innermost first."""
+        found: list[Place] = []
+        programs = list(self._compiled.values())
+        while frame is not None:
+            for program in programs:
+                if program.owns(frame.f_code):
+                    found.append(program.place(frame.f_lineno))
+            frame = frame.f_back
+        return found
 
-    def _helper(self, frame: Frame, id: int) -> Value:
-        from pybpfc.abi.helpers import HELPER_NAMES, HELPERS
+    def where(self, frame: FrameType) -> str:
+        """The source line that a helper was called from."""
+        found = self.call_places(frame)
+        return str(found[0]) if found else ""
 
-        name = HELPER_NAMES.get(id)
-        if name is None:
-            raise VmError(f"there is no helper {id}")
-        args = frame.r[1 : 1 + len(HELPERS[name].params)]
-        if any(a is None for a in args):
-            raise VmError(f"an argument of `{name}` is not set")
-        call = Call(self.run, name, args, self.call)
-        override = self.machine.overrides.get(name)
-        if override is not None:
-            result = override(*args)
-            return result if isinstance(result, Pointer) else int(result or 0) & MASK
-        function = HELPER_FUNCTIONS.get(name)
-        if function is None:
-            raise VmError(f'the VM has no `{name}`; give one: `helpers={{"{name}": function}}`')
-        answer = function(call)
-        return answer & MASK if isinstance(answer, int) else answer
+    def call_stack(self, frame: FrameType) -> list[int]:
+        """The calls under way as made-up kernel addresses, innermost first."""
+        return [0xFFFF_FFFF_C000_0000 + 8 * place.index for place in self.call_places(frame)]
 
-    def _packet_load(self, frame: Frame, pc: int, insn: i.Insn) -> int:
-        """The legacy loads of socket filters: network order, and the program ends outside the packet."""
-        mode, size = insn.op & 0xE0, i.WIDTHS[insn.op & 0x18]
-        if mode not in (i.BPF_ABS, i.BPF_IND) or self.run.packet is None:
-            raise VmError(f"unknown instruction {insn.op:#04x}")
-        at = insn.imm + (number(frame.r[insn.src]) & 0xFFFFFFFF if mode == i.BPF_IND else 0)
-        data = self.run.packet.data
-        if at < 0 or at + size > len(data):
-            frame.r[0] = 0
-            raise _Exit
-        frame.r[0] = int.from_bytes(data[at : at + size], "big")
-        return pc + 1
+
+def _type_of(kind: Section | None) -> str:
+    return kind.program_type.removeprefix("BPF_PROG_TYPE_") if kind is not None else ""

@@ -1,34 +1,16 @@
-"""`bpf.simulate`: one run of a program, with everything it did."""
+"""One run of a program on a machine of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pybpfc.formats.spec import ObjectSpec
-from pybpfc.lang.codec import codec_for
-from pybpfc.lang.event_maps import EventBuffer
 from pybpfc.lang.maps import BpfMap
-from pybpfc.vm.machine import Machine
-from pybpfc.vm.memory import VmError
-
-
-@dataclass(slots=True)
-class SimulationResult:
-    """What one run gave: result, packet, globals, events in order, lines of the trace, and maps by name."""
-
-    retval: int
-    data: bytes
-    globals: dict[str, Any]
-    events: list[Any]
-    trace: list[str]
-    maps: dict[str, Any] = field(repr=False)
-
-    @property
-    def signed_retval(self) -> int:
-        """The result as a signed 32-bit number."""
-        return self.retval - (1 << 32) if self.retval >> 31 else self.retval
+from pybpfc.vm.errors import VmError
+from pybpfc.vm.machine import Machine, Types
+from pybpfc.vm.result import SimulationResult
+from pybpfc.vm.task import Task
 
 
 def simulate_spec(
@@ -41,68 +23,47 @@ def simulate_spec(
     helpers: Mapping[str, Any] | None = None,
     consts: Mapping[str, Any] | None = None,
     declared: Mapping[str, BpfMap] | None = None,
-    memory: Mapping[int, bytes] | None = None,
+    memory: Mapping[int, bytes | str] | None = None,
+    types: Types | None = None,
+    externs: Mapping[str, int | bytes] | None = None,
+    task: Task | None = None,
+    cpus: int = 1,
+    seed: int = 0,
 ) -> SimulationResult:
-    """Run a program of an object once on a fresh machine; raises `VmError`.
+    """Run a program of an object once; raises `VmError`.
 
-    `maps` gives contents to start from, by map name; `declared` are the map objects whose types decode events.
+    `maps` gives contents to start from by map name: a mapping for keyed maps, a list of values for queues and stacks.
+    `declared` are map objects whose types the maps have; they themselves stay as they are. The rest is `Machine`'s.
     """
-    machine = Machine(spec, helpers=helpers, memory=memory)
-    for constant, value in (consts or {}).items():
-        _set_global(machine, spec, constant, value)
-    users = {n: _user_map(machine, spec, n, declared or {}) for n, m in spec.maps.items() if not m.is_data}
+    fresh = {name: type(known).of(known.declaration) for name, known in (declared or {}).items()}
+    machine = Machine(
+        spec,
+        types=types,
+        maps={name: made for name, made in fresh.items() if name in spec.maps},
+        consts=consts,
+        helpers=helpers,
+        memory=memory,
+        externs=externs,
+        task=task,
+        cpus=cpus,
+        seed=seed,
+    )
     for map_name, contents in (maps or {}).items():
-        if map_name not in users:
-            raise VmError(f"there is no map `{map_name}`; the object has {', '.join(users) or 'none'}")
-        for key, value in contents.items():
-            users[map_name][key] = value
-    retval, run = machine.run(name, data, ctx)
-    events = [e for m in users.values() if isinstance(m, EventBuffer) for e in m.consume()]
-    packet = bytes(run.packet.data) if run.packet is not None else b""
-    return SimulationResult(retval, packet, read_globals(machine, spec), events, run.trace, users)
+        fill(machine, map_name, contents)
+    return machine.run(name, data, ctx)
 
 
-def _user_map(machine: Machine, spec: ObjectSpec, name: str, declared: Mapping[str, BpfMap]) -> Any:
-    """A map object of its own, so that the module's own one stays with what it was loaded to."""
-    from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
-    from pybpfc.lang.map_objects import map_object
-
-    handle = machine.maps[name]
-    known = declared.get(name)
-    if known is not None:
-        user = type(known).of(known.declaration)
-        user.bind(handle)
-        return user
-    converted = BtfTypes(spec.btf) if spec.btf is not None else None
-    key = type_or_bytes(converted, handle.spec.key_type_id, handle.spec.key_size)
-    value = type_or_bytes(converted, handle.spec.value_type_id, handle.spec.value_size)
-    return map_object(handle, key, value)
-
-
-def _set_global(machine: Machine, spec: ObjectSpec, name: str, value: Any) -> None:
-    variable = spec.variables.get(name)
-    if variable is None:
-        raise VmError(f"the object has no constant or global `{name}`")
-    codec = _codec(spec, name)
-    region = machine.maps[variable.section].entries[bytes(4)][0]
-    region.data[variable.offset : variable.offset + variable.size] = codec.encode(value)
-
-
-def _codec(spec: ObjectSpec, name: str) -> Any:
-    from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
-
-    variable = spec.variables[name]
-    converted = BtfTypes(spec.btf) if spec.btf is not None else None
-    found = type_or_bytes(converted, variable.type_id, variable.size)
-    if found is None:
-        raise VmError(f"the type of `{name}` is not known")
-    return codec_for(found)
-
-
-def read_globals(machine: Machine, spec: ObjectSpec) -> dict[str, Any]:
-    """All globals by name."""
-    out: dict[str, Any] = {}
-    for name, variable in spec.variables.items():
-        region = machine.maps[variable.section].entries[bytes(4)][0]
-        out[name] = _codec(spec, name).decode(bytes(region.data), variable.offset)
-    return out
+def fill(machine: Machine, name: str, contents: Any) -> None:
+    """Put contents into a map before a run; raises `VmError` for what does not fit it."""
+    target: Any = machine.maps.get(name)
+    if target is None:
+        raise VmError(f"the object has no map `{name}`", remedy=f"it has {', '.join(machine.maps) or 'none'}")
+    try:
+        if isinstance(contents, Mapping):
+            for key, value in contents.items():
+                target[key] = value
+        else:
+            for value in contents:
+                target.push(value)
+    except (TypeError, ValueError, AttributeError, OSError) as error:
+        raise VmError(f"map `{name}` does not take {contents!r}: {error}") from None

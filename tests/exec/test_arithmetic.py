@@ -14,7 +14,6 @@ from pybpfc.compiler import compile_source, import_file
 from pybpfc.lang.types import Int
 from pybpfc.runtime import features
 from pybpfc.vm.machine import Machine
-from pybpfc.vm.simulate import read_globals
 
 TYPES = {name: Int(int(name[1:]), name[0] == "i") for name in ("u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64")}
 
@@ -85,12 +84,9 @@ def test_vm_computes_what_python_does(type_name: str, cpu: str, tmp_path: Path) 
     machine = Machine(made.spec)
     for a, b in operands(t)[:: 1 if cpu == "v3" else 5]:
         for name, value in (("left", a), ("right", b)):
-            variable = made.spec.variables[name]
-            region = machine.maps[variable.section].entries[bytes(4)][0]
-            raw = t.wrap(value).to_bytes(t.bits // 8, "little", signed=t.signed)
-            region.data[variable.offset : variable.offset + len(raw)] = raw
-        assert machine.run("compute", bytes(64))[0] == 2
-        found = read_globals(machine, made.spec)
+            machine.globals[name] = t.wrap(value)
+        assert machine.run("compute", bytes(64)).retval == 2
+        found = machine.globals
         assert {n: found["r_" + n] for n in OPERATIONS} == expected(a, b, t), (a, b)
 
 
