@@ -10,11 +10,15 @@ from pybpfc.abi.insn import MAX_CALL_DEPTH, MAX_STACK
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.inputs import Input
 from pybpfc.vm.maps.events import Record, RingBuffer
+from pybpfc.vm.packet import ETHERNET
 from pybpfc.vm.regions import Region, StackFrame
 from pybpfc.vm.values import NonScalar, Pointer, Value, signed64
 
 if TYPE_CHECKING:
     from pybpfc.vm.machine import Machine
+
+_NETWORK_HEADER, _LINK_HEADER = -0x100000, -0x200000
+"""Offsets from which packet loads count from these headers instead (SKF_NET_OFF, SKF_LL_OFF)."""
 
 
 @dataclass(slots=True)
@@ -85,19 +89,14 @@ class Execution:
         if isinstance(offset, NonScalar):
             raise VmError(f"{offset.describe()} is the offset of a packet load")
         at = ((offset & 0xFFFF_FFFF) ^ 0x8000_0000) - 0x8000_0000
-        if at < 0:
-            at = self._ancillary(at)
-        found = packet.read(at, size)
-        return int.from_bytes(found, "big") if found is not None else None
-
-    def _ancillary(self, offset: int) -> int:
-        """Negative offsets count from the network header (SKF_NET_OFF) or the link layer header (SKF_LL_OFF)."""
-        link = 0 if not self.input.prefix else -len(self.input.prefix)
-        if offset >= _NETWORK:
-            return offset - _NETWORK + link + 14
-        if offset >= _LINK:
-            return offset - _LINK + link
-        return -(1 << 31)
+        whole = self.input.link_header + packet.contents
+        if at >= 0:
+            at += len(self.input.link_header)
+        elif at >= _NETWORK_HEADER:
+            at += ETHERNET - _NETWORK_HEADER
+        elif at >= _LINK_HEADER:
+            at -= _LINK_HEADER
+        return int.from_bytes(whole[at : at + size], "big") if 0 <= at <= len(whole) - size else None
 
     # ------------------------------------------------------------------------ for helpers
 
@@ -148,6 +147,3 @@ class Execution:
         for held in self.reservations.values():
             if held.record.reserved:
                 held.buffer.commit(held.record, self.cpu, discard=True)
-
-
-_NETWORK, _LINK = -0x100000, -0x200000

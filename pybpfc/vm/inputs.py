@@ -32,7 +32,7 @@ class Input:
     packet: Packet | None = None
     arguments: list[int] = field(default_factory=list)
     result: int = 0
-    prefix: bytes = b""
+    link_header: bytes = b""
     output: Region | None = None
 
     @property
@@ -45,7 +45,7 @@ class Input:
         """What a test run gives back as data."""
         if self.output is not None:
             return bytes(self.output.data)
-        return self.prefix + self.packet.contents if self.packet is not None else b""
+        return bytes(len(self.link_header)) + self.packet.contents if self.packet is not None else b""
 
     def image(self, memory: AddressSpace) -> ContextImage:
         """The context as it is now; fields that are pointers are zero."""
@@ -137,9 +137,9 @@ _READ_ONLY = frozenset({"LWT_IN", "LWT_OUT", "LWT_SEG6LOCAL", "CGROUP_SKB", "FLO
 
 def _skb(request: _Request) -> Input:
     """An skb; as in the kernel's test run, programs above the link layer do not see the Ethernet header."""
-    context, data, prefix = request.struct, request.data, b""
+    context, data, link_header = request.struct, request.data, b""
     if request.program_type not in _LINK_LAYER | {"FLOW_DISSECTOR"}:
-        data, prefix = data[ETHERNET:], bytes(min(ETHERNET, len(data)))
+        data, link_header = data[ETHERNET:], data[:ETHERNET]
     packet = Packet(data, writable=request.program_type not in _READ_ONLY)
     header = request.data[:ETHERNET].ljust(ETHERNET, b"\0")
     context.set("protocol", int.from_bytes(header[12:14], request.memory.order))
@@ -154,7 +154,7 @@ def _skb(request: _Request) -> Input:
         for name in ("data", "data_end", "data_meta"):
             context.live[name] = _no_direct_access
     context.live.setdefault("sk", lambda: 0)
-    made = Input(context, packet, prefix=prefix)
+    made = Input(context, packet, link_header=link_header)
     if request.program_type == "FLOW_DISSECTOR":
         keys = Region("the flow keys", bytearray(CONTEXTS["bpf_flow_keys"].size), Space.KERNEL)
         context.live["flow_keys"] = lambda: Pointer(keys)

@@ -92,7 +92,7 @@ def skb_load_relative(vm: Execution, ctx: Value, offset: Value, to: Value, size:
     if number32(start) > 1:
         return -errno.EFAULT
     packet, at, count = _packet(vm, ctx), number32(offset), number32(size)
-    link = len(vm.input.prefix) == 0
+    link = not vm.input.link_header
     if number32(start) == 1 and link:
         at += ETHERNET
     if number32(start) == 0 and not link:
