@@ -25,12 +25,12 @@ from pybpfc.frontend.signatures import function_signature
 from pybpfc.frontend.typed_ast import FunctionKey
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
-from pybpfc.lang.errors import AnnotationError
+from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.fingerprint import Dependencies, fingerprint
 from pybpfc.lang.functions import Function, Intrinsic
-from pybpfc.lang.maps import BpfMap
+from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
-from pybpfc.lang.types import Array, Struct, Type, is_integer
+from pybpfc.lang.types import ERROR, Array, Struct, Type, is_integer
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
@@ -200,8 +200,17 @@ class Unit:
             clash = next((m for m in self.maps.values() if m.name == chosen), None)
             if clash is not None:
                 self.sink.emit(catalog.DuplicateName(chosen).at(self.binding_span(chosen)))
-            self.maps[id(value)] = MapDef(chosen, value.declaration, self.binding_span(chosen))
+            self.maps[id(value)] = MapDef(chosen, self._declaration(value, chosen), self.binding_span(chosen))
         return self.maps[id(value)]
+
+    def _declaration(self, value: BpfMap, name: str) -> MapDeclaration:
+        """What a map is created from; one that absorbs follow-up errors after a diagnostic."""
+        try:
+            return value.declaration
+        except DeclarationError as error:
+            helps = [error.remedy] if error.remedy else []
+            self.sink.emit(catalog.InvalidMap(name, error.message).at(self.binding_span(name), helps=helps))
+            return MapDeclaration(type(value).type_name or "BPF_MAP_TYPE_HASH", ERROR, ERROR, 1)
 
     def binding_span(self, name: str) -> Span:
         """Where a module-level name is bound in the unit's file."""

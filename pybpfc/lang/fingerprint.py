@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from pybpfc.lang.errors import DeclarationError
 from pybpfc.lang.functions import Function
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
@@ -32,7 +33,10 @@ def fingerprint(value: Any) -> str:
         case enum.Enum():
             return repr(value.value)
         case BpfMap():
-            d = value.declaration
+            try:
+                d = value.declaration
+            except DeclarationError as error:
+                return f"invalid {error}"
             shape = (d.type_name, _layout(d.key), _layout(d.value), d.max_entries, d.flags, d.pinned, d.numa_node)
             return repr((*shape, d.map_extra))
         case Function():

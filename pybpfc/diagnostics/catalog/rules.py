@@ -158,6 +158,39 @@ class NoMapOperation(ErrorClass):
     operation: str
 
 
+class InvalidMap(ErrorClass):
+    """A map is declared in a way that its type does not allow.
+
+    Keys and values have types of the language, and each map type has rules for them.
+
+    Bad:
+
+        counts = bpf.HashMap[u32, str](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            counts[1] = 2
+            return XDP_PASS
+
+    Good:
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            counts[1] = 2
+            return XDP_PASS
+    """
+
+    code = "E0405"
+    title = "`{map}`: {reason}"
+    label = "declared here"
+    map: str
+    reason: str
+
+
 class MapOutOfPlace(ErrorClass):
     """A map is used as a value.
 

@@ -437,6 +437,8 @@ def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]
         value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
     ):
         c.emit(catalog.UnusedResult("this expression").at(c.span(node)))
+        if isinstance(value, t.NoneValue | t.Text | t.MapObject | t.Literal):
+            return []
     return [t.Evaluate(c.span(node), value)]
 
 
