@@ -40,6 +40,12 @@ def _classes() -> dict[str, type[BpfMap]]:
     return found
 
 
+def class_name(type_name: str) -> str:
+    """What users call a map type: `HashMap` for `BPF_MAP_TYPE_HASH`; the kernel's name for one without a class."""
+    found = _classes().get(type_name)
+    return found.__name__ if found is not None else type_name
+
+
 def map_object(handle: CreatedMap, key: Type | None, value: Type | None) -> BpfMap:
     """A map object over a created map; types without a class of their own work as a mapping."""
     cls = _classes().get(handle.type_name, keyed_maps.KeyedMap)

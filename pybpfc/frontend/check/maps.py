@@ -12,6 +12,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
 from pybpfc.frontend.check.flow import FAILED, NULL, RELEASED
+from pybpfc.lang.map_objects import class_name
 from pybpfc.lang.types import (
     BOOL,
     ERROR,
@@ -53,7 +54,9 @@ def check_map_method(c: FunctionChecker, node: ast.Call, map: t.MapObject, metho
 
 
 def _kind(type_name: str) -> str:
-    return type_name.removeprefix("BPF_MAP_TYPE_")
+    """A map type with its article, as users call it: "a `HashMap`"."""
+    name = class_name(type_name)
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} `{name}`"
 
 
 def _arguments(
@@ -194,6 +197,8 @@ def store_item(c: FunctionChecker, node: ast.AST, map: t.MapObject, key: t.Expr,
 def increment_item(c: FunctionChecker, node: ast.AST, map: t.MapObject, key: t.Expr, amount: t.Expr) -> t.Expr:
     """`m[key] += amount`: creates the entry at zero; atomic on shared maps."""
     value = map.map.declaration.value or VOID
+    if isinstance(value, Error):
+        return t.Invalid(c.span(node), ERROR)
     if not _keyed(map.map.declaration.type_name) or not is_integer(value):
         what = _kind(map.map.declaration.type_name)
         return c.error(catalog.NoMapOperation(map.map.name, what, "[…] +="), node)
