@@ -86,7 +86,7 @@ def _version() -> str:
     marks = []
     for name in ("abi", "backend", "frontend", "frontend/check", "frontend/lower", "ir", "ir/passes", "lang", "stdlib"):
         with os.scandir(os.path.join(root, name)) as found:
-            marks += sorted((e.name, e.stat().st_mtime_ns, e.stat().st_size) for e in found if e.name.endswith(".py"))
+            marks += sorted((e.name, int(e.stat().st_mtime), e.stat().st_size) for e in found if e.name.endswith(".py"))
     digest = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]
     return f"{FORMAT}:{pybpfc.__version__}:{digest}:{sys.byteorder}"
 

@@ -1,32 +1,71 @@
-"""Rewrites what follows from the tables: `python -m pybpfc.abi.generate` writes the helper facade.
+"""Rewrites the generated files: `python -m pybpfc.abi.generate`.
 
-`pybpfc/helpers.py` has one typed function for each helper, so that editors and type checkers know them. A test
-asserts that the file is what this makes of the tables.
+Without options it writes `pybpfc/helpers.py`, one typed function for each helper of the table, so that editors and type
+checkers know them. A test asserts that the file is what this makes of the table.
+
+    --check          write nothing; exit with status 1 if the facade is not current
+    --headers DIR…   include directories of the kernel's headers: rewrite the constants and the system calls
+    --btf FILE       BTF of a newer kernel: take the enumerators the headers lack, and say which rows the tables lack
+    --tracefs DIR    a mounted tracefs: rewrite the tracepoint formats
 """
 
 from __future__ import annotations
 
+import argparse
 import keyword
+import re
 import sys
+import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pybpfc.abi.attach_types import ATTACH_TYPES, LINK_TYPES
+from pybpfc.abi.btf_enums import Enumeration, read_enums
+from pybpfc.abi.extra_constants import EXTRA_CONSTANTS, EXTRA_SYSCALLS
+from pybpfc.abi.header_constants import HeaderReader
 from pybpfc.abi.helpers import HELPERS, ArgKind, Helper, Param, RetKind
+from pybpfc.abi.map_types import MAP_TYPES
+from pybpfc.abi.program_types import PROGRAM_TYPES
+
+HERE = Path(__file__).parent
+
+HEADERS = ["linux/bpf.h", "linux/bpf_common.h", "linux/btf.h", "linux/if_ether.h", "linux/in.h", "linux/in6.h", "linux/ip.h", "linux/ipv6.h", "linux/tcp.h", "linux/udp.h", "linux/icmp.h", "linux/icmpv6.h", "linux/igmp.h", "linux/sctp.h", "linux/if_arp.h", "linux/if_packet.h", "linux/if_vlan.h", "linux/if_link.h", "linux/if.h", "linux/if_tun.h", "linux/if_tunnel.h", "linux/if_bridge.h", "linux/if_addr.h", "linux/if_xdp.h", "linux/pkt_cls.h", "linux/pkt_sched.h", "linux/tc_act/tc_bpf.h", "linux/tc_act/tc_mirred.h", "linux/tc_act/tc_gact.h", "linux/netlink.h", "linux/rtnetlink.h", "linux/neighbour.h", "linux/netfilter.h", "linux/netfilter_ipv4.h", "linux/netfilter_ipv6.h", "linux/netfilter/nf_conntrack_common.h", "linux/netfilter/nf_conntrack_tcp.h", "linux/netfilter/nf_nat.h", "linux/perf_event.h", "linux/hw_breakpoint.h", "linux/errno.h", "linux/fcntl.h", "linux/stat.h", "linux/sched.h", "linux/sched/types.h", "linux/socket.h", "asm/socket.h", "linux/sockios.h", "linux/net.h", "linux/net_tstamp.h", "linux/capability.h", "linux/securebits.h", "linux/prctl.h", "linux/limits.h", "linux/mman.h", "linux/mount.h", "linux/fs.h", "linux/falloc.h", "linux/fadvise.h", "linux/xattr.h", "linux/memfd.h", "linux/openat2.h", "linux/close_range.h", "linux/resource.h", "linux/time.h", "linux/timerfd.h", "linux/wait.h", "linux/signal.h", "linux/signalfd.h", "linux/poll.h", "linux/eventpoll.h", "asm-generic/ioctls.h", "linux/inotify.h", "linux/fanotify.h", "linux/futex.h", "linux/ptrace.h", "linux/seccomp.h", "linux/elf-em.h", "linux/random.h", "linux/magic.h", "linux/un.h", "linux/utsname.h", "linux/ioprio.h", "linux/membarrier.h", "linux/nsfs.h", "linux/personality.h", "linux/pidfd.h", "linux/reboot.h", "linux/rseq.h", "linux/ipc.h", "linux/sem.h", "linux/shm.h", "linux/msg.h", "linux/oom.h", "linux/mempolicy.h", "linux/mpls.h", "linux/seg6.h", "linux/seg6_local.h", "linux/lwtunnel.h", "linux/fib_rules.h", "linux/sock_diag.h", "linux/inet_diag.h", "linux/unix_diag.h", "linux/genetlink.h", "linux/tls.h", "linux/mptcp.h", "linux/vm_sockets.h", "linux/snmp.h", "linux/xfrm.h", "linux/lirc.h", "linux/errqueue.h", "linux/filter.h", "linux/major.h", "linux/kernel-page-flags.h", "linux/can.h", "linux/uio.h"]
+
+UAPI_ENUMS = frozenset(
+    (
+        "bpf_func_id",
+        "bpf_addr_space_cast",
+        "bpf_perf_event_type",
+        "bpf_cond_pseudo_jmp",
+        "bpf_kfunc_flags",
+        "bpf_stream_id",
+        "bpf_core_relo_kind",
+        "tcx_action_base",
+        "netkit_action",
+        "xdp_rss_hash_type",
+    )
+)
+"""Enumerations of the kernel's BTF that programs may use although no header here has one of their names."""
+_ANONYMOUS = re.compile(r"BPF_F_|TCP_BPF_|SK_BPF_CB_|BPF_TASK_ITER_|XDP_ATTACHED_")
+_NAME = re.compile(r"[A-Z][A-Za-z0-9_]+$")
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9_]+$|[A-Z][A-Z0-9]*_[A-Za-z0-9_]+$")
 
 _SIZES = (ArgKind.ARG_CONST_SIZE, ArgKind.ARG_CONST_SIZE_OR_ZERO)
 _INTEGERS = {
     "__u64": "u64",
-    "u64": "u64",
+    "unsigned long": "u64",
     "__u32": "u32",
-    "u32": "u32",
     "__u16": "u16",
     "__be16": "u16",
     "__be32": "u32",
     "__wsum": "u32",
     "int": "i32",
+    "__s32": "i32",
     "__s64": "i64",
-    "s64": "i64",
     "long": "i64",
 }
+
+# ------------------------------------------------------------------------------- the facade
 
 
 def python_name(name: str) -> str:
@@ -36,28 +75,31 @@ def python_name(name: str) -> str:
 
 def facade() -> str:
     """The text of `pybpfc/helpers.py`."""
-    parts = [_HEADER, *(_function(h) for h in HELPERS.values())]
-    return "\n\n".join(parts)
+    exports = "".join(f'    "{name}",\n' for name in HELPERS)
+    return "\n\n".join((_HEADER.replace("@EXPORTS@", exports), *map(_function, HELPERS.values())))
 
 
-_HEADER = '''"""The kernel's helpers, under their own names: what a BPF program may call.
+_HEADER = '''"""The kernel's helpers under their own names: what a BPF program may call.
 
 Generated by `python -m pybpfc.abi.generate` from the helper table. These functions have a meaning in programs only.
-A memory argument is given as it is; the size the kernel wants behind it is that of its type, and can be given by the
-kernel's name for it as a keyword.
+Memory is given as it is; the size that the kernel wants with it is that of its type, and a smaller one can be given by
+the kernel's name for it as a keyword.
 """
 
 # ruff: noqa: ARG001, E501
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from pybpfc.lang.integers import i32, i64, u16, u32, u64
 
+__all__ = [
+@EXPORTS@]
 
-def _program_only(name: str) -> TypeError:
-    return TypeError(f"`{name}` is a kernel helper: only a BPF program can call it")
+
+def _program_only(name: str) -> NoReturn:
+    raise TypeError(f"`{name}` is a kernel helper: only a BPF program can call it")
 '''
 
 
@@ -69,13 +111,16 @@ def _function(helper: Helper) -> str:
             keywords.append(f"{python_name(param.name)}: int | None = None")
         else:
             positional.append(f"{python_name(param.name)}: {_type(param)}")
-    if helper.name == "bpf_trace_printk":
+    if helper.name == "bpf_trace_printk":  # variadic in C
         positional = [positional[0], *(f"{p.partition(':')[0]}: u64 = 0" for p in positional[1:])]
     arguments = ", ".join(positional + (["*", *keywords] if keywords else []))
     lines = [
         f"def {helper.name}({arguments}) -> {_result(helper)}:",
-        f'    """{_summary(helper)}"""',
-        f'    raise _program_only("{helper.name}")',
+        f'    """{helper.doc}',
+        "",
+        *(f"    {line}".rstrip() for line in _notes(helper)),
+        '    """',
+        f'    _program_only("{helper.name}")',
     ]
     return "\n".join(lines) + "\n"
 
@@ -87,33 +132,166 @@ def _type(param: Param) -> str:
 
 
 def _result(helper: Helper) -> str:
-    if helper.result.kind is RetKind.RET_VOID:
+    if helper.result.kind is RetKind.RET_VOID or helper.result.ctype == "void":
         return "None"
     if helper.result.kind is RetKind.RET_INTEGER:
         return _INTEGERS.get(helper.result.ctype, "i64")
     return "Any"
 
 
-def _summary(helper: Helper) -> str:
-    notes = [f"Helper {helper.id} (kernel {helper.since})"]
+def declaration(helper: Helper) -> str:
+    """The helper's C declaration."""
+    arguments = ", ".join(_declare(p.ctype, p.name) for p in helper.params) or "void"
+    return f"{_declare(helper.result.ctype, helper.name)}({arguments})"
+
+
+def _declare(ctype: str, name: str) -> str:
+    return f"{ctype}{'' if ctype.endswith('*') else ' '}{name}"
+
+
+def _notes(helper: Helper) -> list[str]:
+    facts = [f"Linux {helper.since} or newer"]
     if helper.gpl:
-        notes.append("GPL-compatible programs only")
+        facts.append("GPL-compatible programs only")
     if helper.sleepable_only:
-        notes.append("sleepable programs only")
+        facts.append("sleepable programs only")
     if helper.invalidates_packet:
-        notes.append("packet pointers must be taken anew after it")
-    arguments = ", ".join(f"{p.ctype.replace(' *', '*')} {p.name}" for p in helper.params) or "void"
-    return f"{'; '.join(notes)}: `{helper.result.ctype} ({arguments})`."
+        facts.append("packet pointers must be taken anew after it")
+    return [f"`{declaration(helper)}`", "", "; ".join(facts) + "."]
 
 
-def main() -> None:
-    """Write the facade, or with `--check` say whether it is current."""
-    path = Path(__file__).parents[1] / "helpers.py"
-    text = facade()
-    if "--check" in sys.argv:
-        raise SystemExit(0 if path.read_text() == text else f"{path} is not current: run python -m pybpfc.abi.generate")
-    path.write_text(text)
+# ------------------------------------------------------------------------- constants and calls
+
+
+def constants(directories: Iterable[Path], enums: Iterable[Enumeration]) -> dict[str, int]:
+    """The constants of the headers, completed by the enumerators of a newer kernel's BTF and by our own."""
+    reader = HeaderReader(tuple(directories))
+    missing = [name for name in HEADERS if not reader.read(name)]
+    if len(missing) == len(HEADERS):
+        raise SystemExit("there is no linux/bpf.h in these directories")
+    for name in missing:
+        print(f"no header {name}", file=sys.stderr)
+    known = {name: value for name, value in reader.constants.items() if _NAME.match(name)}
+    newer: dict[str, int] = {}
+    for enum in enums:
+        if _is_uapi(enum, known):
+            newer.update({n: v for n, v in enum.values.items() if _NAME.match(n)})
+    merged = EXTRA_CONSTANTS | known | newer
+    return {name: merged[name] for name in sorted(merged) if _CONSTANT.match(name) and not keyword.iskeyword(name)}
+
+
+def _is_uapi(enum: Enumeration, known: Mapping[str, int]) -> bool:
+    """Whether an enumeration of the BTF is one of user space: by its name, or by names that the headers have too."""
+    if enum.name in UAPI_ENUMS:
+        return True
+    if not enum.name and _ANONYMOUS.match(next(iter(enum.values), "")):
+        return True
+    return any(known.get(name) == value and not name.startswith("__") for name, value in enum.values.items())
+
+
+def system_calls(directories: Iterable[Path]) -> dict[str, int]:
+    """System call numbers by name."""
+    reader = HeaderReader(tuple(directories))
+    if not reader.read("asm/unistd_64.h"):
+        raise SystemExit("there is no asm/unistd_64.h in these directories")
+    named = {n.removeprefix("__NR_"): v for n, v in reader.constants.items() if n.startswith("__NR_")}
+    return dict(sorted((EXTRA_SYSCALLS | named).items(), key=lambda item: item[1]))
+
+
+def constants_text(values: Mapping[str, int], calls: Mapping[str, int]) -> str:
+    """The text of `uapi.py`."""
+    lines = ['"""Constants of the kernel\'s user-space API, generated by `python -m pybpfc.abi.generate --headers …`."""', ""]
+    rows = dict(values) | {f"__NR_{name}": number for name, number in sorted(calls.items())}
+    lines += [f"{name} = {_literal(value)}" for name, value in rows.items()]
+    quoted = " ".join(f'"{name}",' for name in rows)
+    listed = textwrap.wrap(quoted, 120, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join((*lines, "", "__all__ = [", *listed, "]", ""))
+
+
+def _literal(value: int) -> str:
+    return str(value) if -4096 < value < 4096 else hex(value)
+
+
+def system_calls_text(calls: Mapping[str, int]) -> str:
+    """The text of `syscalls.py`."""
+    rows = "".join(f'    {number}: "{name}",\n' for name, number in calls.items())
+    return f'"""System calls of x86-64 by number, generated by `python -m pybpfc.abi.generate --headers …`."""\n\n{_CALLS}{rows}}}\n'
+
+
+_CALLS = "from __future__ import annotations\n\nSYSCALLS: dict[int, str] = {\n"
+
+# -------------------------------------------------------------------------------- tracepoints
+
+_FIELD = re.compile(r"field:(.*?);\s*offset:(\d+);\s*size:(\d+);\s*signed:(\d+);")
+_DECLARATOR = re.compile(r"(.*?)(\w+)(\[.*\])?$")
+
+
+def tracepoint_lines(tracefs: Path) -> list[str]:
+    """One line for each event: `category/name|field;field…`, a field as `type name offset size signed`."""
+    lines = []
+    for path in sorted(tracefs.glob("events/*/*/format")):
+        category, name = path.parts[-3:-1]
+        if category != "ftrace":
+            fields = (_tracepoint_field(*found) for found in _FIELD.findall(path.read_text()))
+            lines.append(f"{category}/{name}|" + ";".join(f for f in fields if f))
+    if not lines:
+        raise SystemExit(f"{tracefs} has no events")
+    return lines
+
+
+def _tracepoint_field(declared: str, offset: str, size: str, signed: str) -> str:
+    found = _DECLARATOR.match(declared.strip())
+    if found is None or found[2].startswith("common_"):
+        return ""
+    return f"{found[1].strip()}{found[3] or ''} {found[2]} {offset} {size} {signed}"
+
+
+# ------------------------------------------------------------------------------ the command
+
+
+def missing_rows(enums: Iterable[Enumeration]) -> list[str]:
+    """What the kernel's enumerations have and our tables have not, or have otherwise."""
+    numbers = {
+        "bpf_func_id": {h.name.replace("bpf_", "BPF_FUNC_", 1): h.id for h in HELPERS.values()} | {"BPF_FUNC_unspec": 0},
+        "bpf_prog_type": {t.name: t.uapi for t in PROGRAM_TYPES.values()} | {"BPF_PROG_TYPE_UNSPEC": 0},
+        "bpf_map_type": {t.name: t.uapi for t in MAP_TYPES.values()} | {"BPF_MAP_TYPE_UNSPEC": 0},
+        "bpf_attach_type": ATTACH_TYPES,
+        "bpf_link_type": LINK_TYPES,
+    }
+    wrong = []
+    for enum in enums:
+        ours = numbers.get(enum.name)
+        for name, value in enum.values.items() if ours is not None else ():
+            if not name.startswith("__") and not name.endswith("_DEPRECATED") and (ours or {}).get(name) != value:
+                wrong.append(f"{enum.name}: {name} = {value}, here {(ours or {}).get(name)}")
+    return wrong
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the options say; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pybpfc.abi.generate", description="Rewrite the generated files.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the facade is not current")
+    parser.add_argument("--headers", nargs="+", type=Path, metavar="DIR", help="include directories of kernel headers")
+    parser.add_argument("--btf", type=Path, metavar="FILE", help="BTF of the newest kernel")
+    parser.add_argument("--tracefs", type=Path, metavar="DIR", help="a mounted tracefs")
+    options = parser.parse_args(arguments)
+    path = HERE.parent / "helpers.py"
+    if options.check:
+        current = path.read_text() == facade()
+        print(f"{path.name} is {'' if current else 'not '}current")
+        return 0 if current else 1
+    path.write_text(facade())
+    enums = read_enums(options.btf.read_bytes()) if options.btf else []
+    if options.headers:
+        calls = system_calls(options.headers)
+        (HERE / "uapi.py").write_text(constants_text(constants(options.headers, enums), calls))
+        (HERE / "syscalls.py").write_text(system_calls_text(calls))
+    if options.tracefs:
+        (HERE / "tracepoints.txt").write_text("\n".join(tracepoint_lines(options.tracefs)) + "\n")
+    wrong = missing_rows(enums)
+    print("\n".join(wrong), end="\n" if wrong else "")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

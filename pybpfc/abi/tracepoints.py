@@ -32,8 +32,8 @@ class _Formats(Mapping[str, tuple[TracepointField, ...]]):
 
     def _table(self) -> dict[str, str]:
         if self._lines is None:
-            pairs = (line.split("|", 1) for line in self._path.read_text("ascii").splitlines())
-            self._lines = {event: fields for event, fields in pairs}
+            lines = self._path.read_text("ascii").splitlines()
+            self._lines = {event: fields for event, _, fields in (line.partition("|") for line in lines)}
         return self._lines
 
     def __getitem__(self, event: str) -> tuple[TracepointField, ...]:

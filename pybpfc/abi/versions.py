@@ -28,5 +28,6 @@ def version(text: str) -> KernelVersion:
 
 def running() -> KernelVersion:
     """The version of the running kernel; 0.0 where the system is not Linux."""
-    found = re.match(r"(\d+)\.(\d+)", os.uname().release) if hasattr(os, "uname") and os.uname().sysname == "Linux" else None
+    system = os.uname() if hasattr(os, "uname") else None
+    found = re.match(r"(\d+)\.(\d+)", system.release) if system is not None and system.sysname == "Linux" else None
     return KernelVersion(int(found[1]), int(found[2])) if found else KernelVersion(0, 0)
