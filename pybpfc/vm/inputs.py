@@ -34,6 +34,7 @@ class Input:
     result: int = 0
     link_header: bytes = b""
     output: Region | None = None
+    with_metadata: bool = False
 
     @property
     def pointer(self) -> Pointer:
@@ -45,7 +46,11 @@ class Input:
         """What a test run gives back as data."""
         if self.output is not None:
             return bytes(self.output.data)
-        return bytes(len(self.link_header)) + self.packet.contents if self.packet is not None else b""
+        if self.packet is None:
+            return b""
+        if self.with_metadata:
+            return bytes(self.packet.region.data)
+        return bytes(len(self.link_header)) + self.packet.contents
 
     def image(self, memory: AddressSpace) -> ContextImage:
         """The context as it is now; fields that are pointers are zero."""
@@ -128,7 +133,7 @@ def _xdp(request: _Request) -> Input:
             raise VmError("`data` and `data_end` of the context do not fit the packet")
         packet.start += meta
     context.live.update(data=lambda: packet.data, data_end=lambda: packet.data_end, data_meta=lambda: packet.data_meta)
-    return Input(context, packet)
+    return Input(context, packet, with_metadata=True)
 
 
 _LINK_LAYER = frozenset({"SCHED_CLS", "SCHED_ACT"})
@@ -167,11 +172,9 @@ def _no_direct_access() -> int:
 
 
 def _packet_type(destination: bytes) -> int:
-    """PACKET_HOST for the loopback device's address, as in a test run; else broadcast, multicast or another host's."""
+    """A test run's packets come through the loopback device: its address is zero, all groups are multicast to it."""
     if destination == bytes(6):
         return 0
-    if destination == b"\xff" * 6:
-        return 1
     return 2 if destination[0] & 1 else 3
 
 

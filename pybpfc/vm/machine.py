@@ -196,7 +196,7 @@ class Machine:
         return self._collect(run, start, retval)
 
     def _result(self, returned: object) -> int:
-        if returned.__class__ is int:
+        if isinstance(returned, int):
             return returned & 0xFFFF_FFFF
         if isinstance(returned, NonScalar):
             returned & 0  # refuses a register that was never set

@@ -179,7 +179,7 @@ class Pointer(Reference):
         return isinstance(other, Pointer) and other.region is self.region and other.offset == self.offset
 
     def __add__(self, other: object) -> Pointer:
-        if other.__class__ is not int or self.unchecked or not self.region.movable:
+        if not isinstance(other, int) or self.unchecked or not self.region.movable:
             self.refuse()
         return self.__class__(self.region, signed64(self.offset + other))
 
@@ -188,7 +188,7 @@ class Pointer(Reference):
     def __sub__(self, other: object) -> Any:
         if self.unchecked:
             self.refuse()
-        if other.__class__ is int and self.region.movable:
+        if isinstance(other, int) and self.region.movable:
             return self.__class__(self.region, signed64(self.offset - other))
         if isinstance(other, Pointer) and other.region is self.region:
             return (self.offset - other.offset) & MASK64

@@ -62,7 +62,7 @@ def kfunc(*names: str) -> Callable[[F], F]:
 
 def number(value: Value) -> int:
     """A register that must hold a number."""
-    if value.__class__ is int:
+    if isinstance(value, int):
         return value
     if isinstance(value, Uninitialised):
         value.refuse()

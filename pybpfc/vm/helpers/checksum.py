@@ -49,11 +49,14 @@ def csum_diff(vm: Execution, old: Value, old_size: Value, new: Value, new_size: 
     before, after = number32(old_size), number32(new_size)
     if (before | after) & 3:
         return -errno.EINVAL
-    total = partial(read_or_null(new, after), number32(seed), vm.order) if after else number32(seed)
+    start = number32(seed)
+    if after:
+        start = partial(read_or_null(new, after), start, vm.order)
     if before:
-        removed = partial(read_or_null(old, before), 0, vm.order)
-        total = add(total, ~removed & 0xFFFF_FFFF)
-    return _reduce(total)
+        # what only removes goes through the complement, which tells the two zeros of the sum apart
+        removed = partial(read_or_null(old, before), 0 if after else ~start & 0xFFFF_FFFF, vm.order)
+        start = add(start, ~removed & 0xFFFF_FFFF) if after else ~removed & 0xFFFF_FFFF
+    return _reduce(start)
 
 
 @helper("bpf_csum_update")

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 _SPECIFIER = re.compile(
     rb"%(?:(?P<percent>%)|(?P<flags>[0+\- ]*)(?P<width>\d*)"
-    rb"(?P<kind>p(?:[ku]s|[iI][46]|[xKBsS])?|(?P<length>l{0,2})(?P<letter>[diuxX])|c|s))"
+    rb"(?P<kind>p(?:[ku]s|[iI][46]|[xKBsS]|(?![0-9A-Za-z]))|(?P<length>l{0,2})(?P<letter>[diuxX])|c|s))"
 )
+_HEXADECIMAL = b"0123456789abcdefABCDEF"
 _WIDTHS = {b"": 32, b"l": 64, b"ll": 64}
 _MAX_STRING = 512
 
@@ -123,7 +124,7 @@ def strncmp(vm: Execution, first: Value, size: Value, second: Value) -> int:
     b = (vm.read_string(second, count) if isinstance(second, Pointer) else None) or b""
     for x, y in zip(a, b.ljust(count, b"\0"), strict=False):
         if x != y:
-            return x - y
+            return 1 if x > y else -1
         if not x:
             break
     return 0
@@ -138,15 +139,16 @@ def _parse(raw: bytes, flags: int) -> tuple[int, int, bool] | int:
     negative = raw[at : at + 1] == b"-"
     at += negative
     digits = raw[at:]
-    prefix = digits[:2].lower() == b"0x" and digits[2:3].isalnum()
+    prefix = digits[:2].lower() == b"0x"
     if base == 0:
-        base = 16 if prefix else 8 if digits[:1] == b"0" else 10
+        hexadecimal = prefix and digits[2:3] in _HEXADECIMAL and len(digits) > 2
+        base = 16 if hexadecimal else 8 if digits[:1] == b"0" else 10
     if base == 16 and prefix:
         at += 2
     count = 0
     value = 0
     for byte in raw[at:]:
-        digit = int(chr(byte), 16) if chr(byte) in "0123456789abcdefABCDEF" else 99
+        digit = int(chr(byte), 16) if byte in _HEXADECIMAL else 99
         if digit >= base:
             break
         value, count = value * base + digit, count + 1
@@ -176,9 +178,9 @@ def strtoul(vm: Execution, buffer: Value, size: Value, flags: Value, result: Val
     if isinstance(parsed, int):
         return parsed
     value, used, negative = parsed
-    if negative:
-        return -errno.EINVAL
     if value > MASK64:
         return -errno.ERANGE
+    if negative:
+        return -errno.EINVAL
     write(result, value.to_bytes(8, vm.order))
     return used

@@ -181,16 +181,10 @@ class ArrayTable(VmMap):
 
     def put(self, key: bytes, value: bytes, flags: int, cpu: int) -> int:
         """Change an element in place."""
-        if flags & ~BPF_F_LOCK > BPF_EXIST:
-            return -errno.EINVAL
-        if self.index(key) >= self.max_entries:
-            return -errno.E2BIG
-        if flags & BPF_NOEXIST:
-            return -errno.EEXIST
-        if flags & BPF_F_LOCK and not self.lockable:
-            return -errno.EINVAL
-        self.element(self.index(key)).data[:] = value
-        return 0
+        wrong = refuse_array_update(self, self.index(key), flags)
+        if not wrong:
+            self.element(self.index(key)).data[:] = value
+        return wrong
 
     def remove(self, key: bytes) -> int:
         """Elements can't be deleted."""
@@ -250,16 +244,9 @@ class PerCpuArrayTable(VmMap):
             return 0
         return Pointer(self.element(index)[cpu], 0, True)
 
-    def _refusal(self, key: bytes, flags: int) -> int:
-        if flags > BPF_EXIST:
-            return -errno.EINVAL
-        if self.index(key) >= self.max_entries:
-            return -errno.E2BIG
-        return -errno.EEXIST if flags == BPF_NOEXIST else 0
-
     def put(self, key: bytes, value: bytes, flags: int, cpu: int) -> int:
         """Change the CPU's value in place."""
-        wrong = self._refusal(key, flags)
+        wrong = refuse_array_update(self, self.index(key), flags)
         if not wrong:
             self.element(self.index(key))[cpu].data[:] = value
         return wrong
@@ -280,7 +267,7 @@ class PerCpuArrayTable(VmMap):
 
     def store(self, key: bytes, value: bytes, flags: int) -> int:
         """Set all CPUs' values."""
-        wrong = self._refusal(key, flags)
+        wrong = -errno.EINVAL if flags > BPF_EXIST else refuse_array_update(self, self.index(key), flags)
         if not wrong:
             spread(self.element(self.index(key)), value)
         return wrong
@@ -288,6 +275,17 @@ class PerCpuArrayTable(VmMap):
     def key_list(self) -> list[bytes]:
         """All indexes."""
         return [i.to_bytes(4, self.order) for i in range(self.max_entries)]
+
+
+def refuse_array_update(array: VmMap, index: int, flags: int) -> int:
+    """Why an array, whose elements all exist, does not take an update: a negative errno, or 0."""
+    if flags & ~BPF_F_LOCK > BPF_EXIST:
+        return -errno.EINVAL
+    if index >= array.max_entries:
+        return -errno.E2BIG
+    if flags & BPF_NOEXIST:
+        return -errno.EEXIST
+    return -errno.EINVAL if flags & BPF_F_LOCK and not array.lockable else 0
 
 
 def joined(values: list[Region]) -> bytes:
