@@ -134,8 +134,9 @@ class HeaderReader:
             defined.append(found[1])
         elif word == "undef":
             self.macros.pop(rest, None)
-        elif word == "include" and (found := re.match(r'[<"]([\w./-]+)[>"]', rest)):
-            if found[1].split("/")[0] in _SYSTEM:
+        elif word == "include":
+            found = re.match(r'[<"]([\w./-]+)[>"]', rest)
+            if found is not None and found[1].split("/")[0] in _SYSTEM:
                 self.read(found[1])
 
     def _condition(self, word: str, rest: str) -> bool:

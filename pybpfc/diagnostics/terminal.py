@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 def wants_color(stream: TextIO) -> bool:
-    """Whether to colour what goes to `stream`: a terminal that can, unless `NO_COLOR` forbids; `FORCE_COLOR` insists."""
+    """Whether to colour what goes to `stream`: a terminal, unless `NO_COLOR` forbids; `FORCE_COLOR` insists."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):

@@ -11,7 +11,7 @@ from pybpfc.vm.errors import VmError
 from pybpfc.vm.inputs import Input
 from pybpfc.vm.maps.events import Record, RingBuffer
 from pybpfc.vm.packet import ETHERNET
-from pybpfc.vm.regions import Region, StackFrame
+from pybpfc.vm.regions import Order, Region, StackFrame
 from pybpfc.vm.values import NonScalar, Pointer, Value, signed64
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Execution:
     def __init__(self, machine: Machine, start: Input, program_type: str, cpu: int, cookie: int = 0) -> None:
         self.machine = machine
         self.memory = machine.memory
-        self.order = machine.order
+        self.order: Order = machine.order
         self.input = start
         self.program_type = program_type
         self.cpu = cpu

@@ -21,7 +21,17 @@ CACHE = WORK / "cache"
 OBJECTS = WORK / "objects"
 BEGIN, END = "<<<pybpfc", "pybpfc>>>"
 PACKAGES = ("_pytest", "pytest", "pluggy", "iniconfig", "packaging", "click", "elftools", "rich", "pygments")
-EXCLUDED = ("test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo", "site-packages", "pydoc_data", "config-")
+EXCLUDED = (
+    "test",
+    "idlelib",
+    "tkinter",
+    "ensurepip",
+    "lib2to3",
+    "turtledemo",
+    "site-packages",
+    "pydoc_data",
+    "config-",
+)
 BOOT_LIMIT = 900.0
 COMMAND_LINE = "console=ttyS0 panic=-1 quiet lsm=lockdown,capability,bpf"
 
@@ -93,7 +103,12 @@ def initramfs(command: str) -> Path:
     with image.open("wb") as out:
         names = "\n".join(str(p.relative_to(tree)) for p in sorted(tree.rglob("*"))).encode()
         subprocess.run(
-            ["cpio", "-o", "-H", "newc", "--quiet"], cwd=tree, input=names, stdout=out, check=True, stderr=subprocess.DEVNULL
+            ["cpio", "-o", "-H", "newc", "--quiet"],
+            cwd=tree,
+            input=names,
+            stdout=out,
+            check=True,
+            stderr=subprocess.DEVNULL,
         )
     return image
 
@@ -172,9 +187,7 @@ def boot(image: Path, initrd: Path) -> str:
     """Run a guest to its end and give what it printed."""
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "2048", "-nographic", "-no-reboot"]
     command += ["-kernel", str(image), "-initrd", str(initrd), "-append", COMMAND_LINE]
-    ended = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=BOOT_LIMIT, check=False
-    )
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=BOOT_LIMIT, check=False)
     return ended.stdout.decode("utf-8", "replace").replace("\r", "")
 
 
@@ -182,14 +195,14 @@ def run_tests(package: str, tests: str, options: str = "") -> Result:
     """Run `tests` (paths for pytest) in a guest; raises `Unavailable`, or AssertionError when the guest says nothing."""
     require_tools()
     image = kernel(package)
-    python = f"{sys.executable} -m pytest -q -rsf -p no:cacheprovider --tb=short -o addopts= {options} {tests}"
+    python = f"{sys.executable} -m pytest -q -rsfE --color=no --durations=5 -p no:cacheprovider --tb=short -o addopts= {options} {tests}"
     output = boot(image, initramfs(f"PYTHONPATH={ROOT} {python}"))
     release = re.search(rf"{BEGIN} release (\S+)", output)
     assert release is not None, f"the guest did not come up:\n{output[-3000:]}"
     assert END in output, f"the guest did not finish:\n{output[-3000:]}"
-    numbers = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", output.split(END)[0][-400:])}
+    numbers = {
+        word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", output.split(END)[0][-400:])
+    }
     reasons = tuple(re.findall(r"^(?:SKIPPED|FAILED|ERROR).*$", output, re.MULTILINE))
     failed = numbers.get("failed", 0) + numbers.get("error", 0)
     return Result(release[1], numbers.get("passed", 0), failed, numbers.get("skipped", 0), output, reasons)
-
-
