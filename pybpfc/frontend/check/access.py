@@ -190,6 +190,8 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         if not is_aggregate(base.type.to):
             return _pointer_element(c, node, base, base.type)
         base = place(base)
+    if isinstance(base, t.Text) and base.is_str:
+        return c.error(catalog.NotIndexable(describe(base)), node)
     if isinstance(base, t.Text):
         base = t.NewArray(base.span, base.type, base)
     if not isinstance(base.type, Array):

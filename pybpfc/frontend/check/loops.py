@@ -237,9 +237,12 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
     from pybpfc.frontend.check.expressions import check
 
     array = place(check(c, node.iter))
-    if isinstance(array.type, Error) or not isinstance(array.type, Array):
+    text = isinstance(array, t.Text) and array.is_str
+    if isinstance(array, t.Text):
+        array = t.NewArray(array.span, array.type, array)
+    if isinstance(array.type, Error) or not isinstance(array.type, Array) or text:
         if not isinstance(array.type, Error):
-            c.error(catalog.NotIterable(describe(array)), node.iter)
+            c.error(catalog.NotIterable("a string" if text else describe(array)), node.iter)
         _declare_failed(c, target)
         return []
     element = array.type.element
