@@ -1,0 +1,5 @@
+"""`python -m pybpfc`: the command."""
+
+from pybpfc.cli import main
+
+main()

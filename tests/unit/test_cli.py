@@ -1,0 +1,83 @@
+"""The command on good and bad input: one clear line, exit status 1, usage errors 2, never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pybpfc.compiler import STAGES, compile_source, import_file
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def pybpfc(*words: str) -> subprocess.CompletedProcess[str]:
+    code = "from pybpfc.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
+
+
+def one_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == 1, result
+    assert "Traceback" not in result.stderr
+    assert lines, result
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_compile_writes_an_object(tmp_path: Path) -> None:
+    out = tmp_path / "o.o"
+    assert pybpfc("compile", str(EXAMPLES / "opensnoop.py"), "-o", str(out)).returncode == 0
+    assert out.read_bytes()[:4] == b"\x7fELF"
+
+
+@pytest.mark.parametrize("stage", [s for s in STAGES if s != "object"])
+def test_every_stage_can_be_shown(stage: str) -> None:
+    result = pybpfc("compile", str(EXAMPLES / "opensnoop.py"), "--emit", stage)
+    assert result.returncode == 0, result.stderr
+    assert "on_open" in result.stdout
+
+
+def test_inspect_shows_the_python_lines(tmp_path: Path) -> None:
+    out = tmp_path / "o.o"
+    compile_source(import_file(str(EXAMPLES / "opensnoop.py"))).write(out)
+    shown = pybpfc("inspect", str(out)).stdout
+    assert "; opens[pid] += 1 @ opensnoop.py:" in shown
+    assert "struct trace_event_sys_enter_openat" in shown
+
+
+def test_missing_file() -> None:
+    one_line(pybpfc("compile", "/no/such/file.py"), "no such file")
+    one_line(pybpfc("run", "/no/such/file.o"), "/no/such/file.o")
+
+
+def test_usage() -> None:
+    assert pybpfc("compile").returncode == 2
+    assert pybpfc("nonsense").returncode == 2
+    assert pybpfc("compile", "--cpu", "v9", "x.py").returncode == 2
+
+
+def test_garbage_and_truncated_objects(tmp_path: Path) -> None:
+    whole = compile_source(import_file(str(EXAMPLES / "opensnoop.py"))).elf
+    for name, data in (("garbage.o", b"\x01\x02" * 500), ("cut.o", whole[:1000]), ("empty.o", b"")):
+        path = tmp_path / name
+        path.write_bytes(data)
+        one_line(pybpfc("run", str(path)), name)
+        one_line(pybpfc("inspect", str(path)), name)
+
+
+def test_a_module_that_fails_or_is_no_python(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("import pybpfc\nx = 1 / 0\n")
+    one_line(pybpfc("compile", str(broken)), "broken.py:2", "ZeroDivisionError")
+    broken.write_text("def f(:\n")
+    one_line(pybpfc("check", str(broken)), "broken.py:1", "syntax")
+
+
+def test_diagnostics_and_explain(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("import pybpfc as bpf\n\n\n@bpf.xdp\ndef p(ctx: bpf.XdpContext) -> int:\n    return nothing\n")
+    one_line(pybpfc("compile", str(wrong)), "error[E0212]", "wrong.py:6:12")
+    assert "E0301" in pybpfc("explain", "E0301").stdout
+    one_line(pybpfc("explain", "E9999"), "E9999")
