@@ -119,7 +119,8 @@ def attach_times() -> None:
         measure(command, env)
         rows = {"pybpfc run, cached": measure(command, env)}
         if shutil.which("bpftrace"):
-            program = 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); printf("%d %s %s\\n", pid, comm, str(args->filename)); } BEGIN { exit(); }'
+            shown = 'printf("%d %s %s\\n", pid, comm, str(args->filename));'
+            program = f"tracepoint:syscalls:sys_enter_openat {{ {shown} }} BEGIN {{ exit(); }}"
             rows["bpftrace"] = measure(["bpftrace", "-e", program])
         show("until attached", rows)
 
