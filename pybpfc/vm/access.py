@@ -9,7 +9,7 @@ from typing import Any
 from pybpfc.abi import insn as isa
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.regions import Order
-from pybpfc.vm.values import MASK64, NonScalar, Pointer, Value, no_memory, null_unchecked
+from pybpfc.vm.values import MASK64, Pointer, Value, demand_set, no_memory, null_unchecked
 
 _LETTERS = {1: "b", 2: "h", 4: "i", 8: "q"}
 
@@ -120,8 +120,7 @@ def make_exchange(size: int, order: Order) -> Callable[[Any, int, Value, Value],
 
 
 def _number(value: Value) -> int:
-    if isinstance(value, NonScalar):
-        value & MASK64  # refuses a register that was never set
+    demand_set(value)
     if isinstance(value, int):
         return value
     raise VmError(f"an atomic operation on {value.describe()}")

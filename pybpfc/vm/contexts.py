@@ -90,7 +90,9 @@ class StructContext(Region):
 
     def get(self, name: str) -> int:
         """A field's number, in host order."""
-        field = next(f for f in self.struct.fields if f.name == name)
+        field = next((f for f in self.struct.fields if f.name == name), None)
+        if field is None:
+            raise unknown_field(self.struct.name, name, [f.name for f in self.struct.fields])
         return int.from_bytes(
             self.data[field.offset : field.offset + field.size], "big" if field.big_endian else self.order
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from types import CodeType
 from typing import TYPE_CHECKING, NoReturn
 
 from pybpfc.abi.insn import MAX_CALL_DEPTH, MAX_STACK
@@ -23,11 +24,12 @@ _NETWORK_HEADER, _LINK_HEADER = -0x100000, -0x200000
 
 @dataclass(slots=True)
 class Reservation:
-    """A ring buffer record that the program holds, and where it got it."""
+    """A ring buffer record that the program holds, and the line of generated code where it got it."""
 
     buffer: RingBuffer
     record: Record
-    where: str
+    code: CodeType
+    line: int
 
 
 class Execution:
@@ -102,7 +104,8 @@ class Execution:
 
     def reserve(self, buffer: RingBuffer, record: Record) -> None:
         """Remember that the program holds a record."""
-        self.reservations[record.region] = Reservation(buffer, record, self.machine.where(sys._getframe(2)))
+        caller = sys._getframe(2)
+        self.reservations[record.region] = Reservation(buffer, record, caller.f_code, caller.f_lineno)
 
     def read_string(self, pointer: Pointer, limit: int) -> bytes | None:
         """The bytes from a pointer up to and including a NUL, at most `limit`; None when the memory ends before."""
@@ -131,9 +134,10 @@ class Execution:
     def check_end(self) -> None:
         """Everything that the program took must have been given back."""
         for held in self.reservations.values():
+            where = self.machine.where(held.code, held.line)
             raise VmError(
                 f"a reservation of ring buffer `{held.buffer.name}` is neither submitted nor discarded"
-                + (f"; it was made at {held.where}" if held.where else ""),
+                + (f"; it was made at {where}" if where else ""),
                 remedy=f"call `{held.buffer.name}.submit(event)` or `.discard(event)` on every path",
             )
         if self.lock is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct as packing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -211,10 +212,15 @@ def _null_pointers(context: StructContext) -> None:
 # ---------------------------------------------------------------------------------- tracing
 
 
+@functools.cache
+def _event_fields(event: str) -> dict[str, TracepointField]:
+    return {f.name: f for f in TRACEPOINTS.get(event, ())}
+
+
 def _tracepoint(request: _Request) -> Input:
     """A tracepoint's record, from bytes or from its format's fields."""
     event = request.section.partition("/")[2]
-    fields = {f.name: f for f in TRACEPOINTS.get(event, ())}
+    fields = _event_fields(event)
     size = max((f.offset + f.size for f in fields.values()), default=_HIDDEN)
     ctx = request.ctx
     if isinstance(ctx, bytes | bytearray):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from pybpfc.abi import insn as isa
@@ -30,7 +31,7 @@ from pybpfc.vm.regions import Order
 from pybpfc.vm.result import EventRecord, SimulationResult
 from pybpfc.vm.task import Clock, Task
 from pybpfc.vm.typed import TypedView
-from pybpfc.vm.values import UNSET, NonScalar
+from pybpfc.vm.values import UNSET, demand_set
 
 MAX_INSTRUCTIONS = 50_000_000
 _FIRST_FD = 100
@@ -143,7 +144,7 @@ class Machine:
             linked = link_program(self.spec, name)
         except FormatError as error:
             raise VmError(str(error)) from None
-        names = self._namespace(_type_of(match_section(linked.section)) in _BTF_MEMORY)
+        names = self._namespace(_type_of(_kind(linked.section)) in _BTF_MEMORY)
         return CompiledProgram(linked, Constants(self), names)
 
     def _namespace(self, probing: bool) -> dict[str, object]:
@@ -180,7 +181,7 @@ class Machine:
         if not 0 <= cpu < self.cpus:
             raise VmError(f"the machine has no CPU {cpu}", remedy=f"it has {self.cpus}: `cpus=`")
         section = self.spec.programs[program].section
-        kind = match_section(section)
+        kind = _kind(section)
         start = make_input(kind, section, data, ctx, self.memory)
         run = Execution(self, start, kind.program_type if kind is not None else "", cpu, cookie)
         code = self.compiled(program)
@@ -198,8 +199,7 @@ class Machine:
     def _result(self, returned: object) -> int:
         if isinstance(returned, int):
             return returned & 0xFFFF_FFFF
-        if isinstance(returned, NonScalar):
-            returned & 0  # refuses a register that was never set
+        demand_set(returned)
         raise VmError("the program gives a pointer as its result")
 
     def _locate(self, error: VmError, code: CompiledProgram) -> None:
@@ -248,14 +248,21 @@ class Machine:
             frame = frame.f_back
         return found
 
-    def where(self, frame: FrameType) -> str:
-        """The source line that a helper was called from."""
-        found = self.call_places(frame)
-        return str(found[0]) if found else ""
+    def where(self, code: CodeType, line: int) -> str:
+        """The source line behind a line of generated code."""
+        for program in self._compiled.values():
+            if program.owns(code):
+                return str(program.place(line))
+        return ""
 
     def call_stack(self, frame: FrameType) -> list[int]:
         """The calls under way as made-up kernel addresses, innermost first."""
         return [0xFFFF_FFFF_C000_0000 + 8 * place.index for place in self.call_places(frame)]
+
+
+@functools.cache
+def _kind(section: str) -> Section | None:
+    return match_section(section)
 
 
 def _type_of(kind: Section | None) -> str:

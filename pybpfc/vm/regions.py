@@ -12,7 +12,7 @@ from typing import Literal
 from pybpfc.abi.insn import MAX_STACK
 from pybpfc.lang.types import Space
 from pybpfc.vm.errors import VmError
-from pybpfc.vm.values import MASK64, NonScalar, Value
+from pybpfc.vm.values import MASK64, NonScalar, Value, demand_set
 
 Order = Literal["little", "big"]
 
@@ -110,8 +110,7 @@ class Region:
 
     def number(self, value: Value) -> int:
         """`value`, which must be a number here."""
-        if isinstance(value, NonScalar):
-            value & 0  # refuses a register that was never set
+        demand_set(value)
         if isinstance(value, int):
             return value
         raise VmError(f"{value.describe()} would be stored in {self.label}, where it means nothing to others")
@@ -152,7 +151,7 @@ class StackFrame(Region):
             self.data[at : at + size] = (value & MASK64 >> 64 - 8 * size).to_bytes(size, order)
             self.written[at : at + size] = b"\1" * size
             return
-        value & MASK64  # refuses a register that was never set
+        demand_set(value)
         if size != 8:
             raise VmError(f"{size} of the 8 bytes of {value.describe()} are stored")  # type: ignore[union-attr]
         self.pointers[at] = value  # type: ignore[assignment]

@@ -263,6 +263,12 @@ class FunctionReference(NonScalar):
 Value: TypeAlias = int | NonScalar
 
 
+def demand_set(value: object) -> None:
+    """Refuse a register that was never set."""
+    if isinstance(value, Uninitialised):
+        value.refuse()
+
+
 def null_unchecked(value: Reference) -> VmError:
     """The error of using what may be null without a test."""
     return VmError(f"{value.describe()} is used without a test for null", remedy=value.remedy())
@@ -270,8 +276,7 @@ def null_unchecked(value: Reference) -> VmError:
 
 def no_memory(value: object) -> VmError:
     """The error of an access through what is no pointer to memory."""
-    if isinstance(value, Uninitialised):
-        value.refuse()
+    demand_set(value)
     if isinstance(value, NonScalar):
         return VmError(f"memory is accessed through {value.describe()}")
     if value == 0:

@@ -17,8 +17,8 @@ from pybpfc.vm.values import (
     NonScalar,
     Pointer,
     Reference,
-    Uninitialised,
     Value,
+    demand_set,
     no_memory,
     null_unchecked,
 )
@@ -64,8 +64,7 @@ def number(value: Value) -> int:
     """A register that must hold a number."""
     if isinstance(value, int):
         return value
-    if isinstance(value, Uninitialised):
-        value.refuse()
+    demand_set(value)
     if isinstance(value, NonScalar):
         raise VmError(f"{value.describe()} is passed where a number belongs")
     return int(value)
@@ -78,8 +77,7 @@ def number32(value: Value) -> int:
 
 def memory(value: Value) -> Pointer:
     """A register that must point to memory."""
-    if isinstance(value, Uninitialised):
-        value.refuse()
+    demand_set(value)
     if not isinstance(value, Pointer):
         raise no_memory(value)
     if value.unchecked:
@@ -109,6 +107,19 @@ def write(value: Value, data: bytes) -> None:
         pointer.region.check(pointer.offset, 0)
 
 
+def room(value: Value, size: int) -> Pointer:
+    """A register that must point to memory with room for so many bytes."""
+    pointer = memory(value)
+    pointer.region.check(pointer.offset, size, writing=size > 0)
+    return pointer
+
+
+def write_zeros(value: Value, size: int) -> None:
+    """Zero so many bytes through a register."""
+    room(value, size)
+    write(value, bytes(size))
+
+
 def context(vm: Execution, value: Value) -> Region:
     """A register that must hold the context."""
     pointer = memory(value)
@@ -119,8 +130,7 @@ def context(vm: Execution, value: Value) -> Region:
 
 def map_of(value: Value, *classes: type[M]) -> M:
     """A register that must hold a map, of one of these classes where given."""
-    if isinstance(value, Uninitialised):
-        value.refuse()
+    demand_set(value)
     if not isinstance(value, MapReference):
         what = value.describe() if isinstance(value, Reference) else "something else"
         raise VmError(f"{what} is passed where a map belongs")
@@ -136,8 +146,7 @@ def function(value: Value) -> FunctionReference:
     """A register that must hold a function's address."""
     if isinstance(value, FunctionReference):
         return value
-    if isinstance(value, Uninitialised):
-        value.refuse()
+    demand_set(value)
     raise VmError("something else is passed where a function's address belongs")
 
 

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from pybpfc.lang.types import Space
 from pybpfc.vm.errors import VmError
-from pybpfc.vm.helpers.base import context, function, helper, kfunc, map_of, memory, number, number32, read, write
+from pybpfc.vm.helpers.base import (
+    context,
+    function,
+    helper,
+    kfunc,
+    map_of,
+    memory,
+    number,
+    number32,
+    read,
+    write,
+    write_zeros,
+)
 from pybpfc.vm.maps.events import RingBuffer, UserRingBuffer
 from pybpfc.vm.packet import Packet
 from pybpfc.vm.regions import Region
@@ -149,7 +161,7 @@ def dynptr_read(vm: Execution, out: Value, size: Value, source: Value, offset: V
         return -errno.EINVAL
     found = dynptr(source).read(number32(offset), number32(size))
     if isinstance(found, int):
-        write(out, bytes(number32(size)))
+        write_zeros(out, number32(size))
         return found
     write(out, found)
     return 0

@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from pybpfc.vm.errors import VmError
-from pybpfc.vm.helpers.base import context, helper, map_of, memory, number, read_or_null
+from pybpfc.vm.helpers.base import context, helper, map_of, memory, number, read_or_null, room
 from pybpfc.vm.helpers.format import format_message
 from pybpfc.vm.maps.events import PerfEventArray, RingBuffer
 from pybpfc.vm.maps.storage import StackTraces
@@ -140,10 +140,10 @@ def get_stackid(vm: Execution, ctx: Value, map: Value, flags: Value) -> int:
 @helper("bpf_get_stack", "bpf_get_task_stack")
 def get_stack(vm: Execution, source: Value, buffer: Value, size: Value, flags: Value) -> int:
     """The made-up stack's addresses; gives the number of bytes written."""
-    room = number(size)
-    if room % 8:
+    count = number(size)
+    if count % 8:
         return -errno.EINVAL
-    raw = b"".join(a.to_bytes(8, vm.order) for a in vm.stack()[number(flags) & 0xFF :])[:room]
-    place = memory(buffer)
-    place.region.write(place.offset, raw.ljust(room, b"\0"))
+    place = room(buffer, count)
+    raw = b"".join(a.to_bytes(8, vm.order) for a in vm.stack()[number(flags) & 0xFF :])[:count]
+    place.region.write(place.offset, raw.ljust(count, b"\0"))
     return len(raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from pybpfc.vm.helpers.base import helper, memory, number, read, write
+from pybpfc.vm.helpers.base import helper, number, read, room, write
 from pybpfc.vm.values import Pointer, Value
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def _fetch(vm: Execution, source: Value, size: int, side: bool | None) -> bytes 
 
 def _read(vm: Execution, target: Value, size: Value, source: Value, side: bool | None) -> int:
     count = number(size)
+    room(target, count)
     found = _fetch(vm, source, count, side) if count else b""
     write(target, found if found is not None else bytes(count))
     return 0 if found is not None else -errno.EFAULT
@@ -68,20 +69,18 @@ def _fetch_string(vm: Execution, source: Value, limit: int, side: bool | None) -
 
 def _read_string(vm: Execution, target: Value, size: Value, source: Value, side: bool | None) -> int:
     """Copy a string with its NUL, cut to the room there is; gives the length, or -EFAULT and zeros."""
-    room = number(size)
-    if not room:
-        memory(target)
+    count = number(size)
+    place = room(target, count)
+    if not count:
         return 0
-    found = _fetch_string(vm, source, room, side)
+    found = _fetch_string(vm, source, count, side)
     if found is None:
-        write(target, bytes(room))
+        write(target, bytes(count))
         return -errno.EFAULT
     if not found.endswith(b"\0"):
-        found = found[: room - 1] + b"\0"
-    place = memory(target)
-    place.region.check(place.offset, room, writing=True)
+        found = found[: count - 1] + b"\0"
     write(target, found)
-    vm.fill_unwritten(place, len(found), room)
+    vm.fill_unwritten(place, len(found), count)
     return len(found)
 
 

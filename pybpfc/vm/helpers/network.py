@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pybpfc.vm.contexts import StructContext
 from pybpfc.vm.errors import VmError
-from pybpfc.vm.helpers.base import context, helper, map_of, memory, number, number32, read, write
+from pybpfc.vm.helpers.base import context, helper, map_of, memory, number, number32, read, write, write_zeros
 from pybpfc.vm.maps.slots import TargetMap
 from pybpfc.vm.packet import ETHERNET, Packet
 from pybpfc.vm.values import Value, signed32
@@ -60,8 +60,7 @@ def xdp_load(vm: Execution, ctx: Value, offset: Value, to: Value, size: Value) -
     """Copy from the packet."""
     found = _packet(vm, ctx).read(number32(offset), number32(size))
     if found is None:
-        memory(to)
-        write(to, bytes(number32(size)))
+        write_zeros(to, number32(size))
         return -errno.EINVAL
     write(to, found)
     return 0
@@ -82,8 +81,11 @@ def skb_load(vm: Execution, ctx: Value, offset: Value, to: Value, size: Value) -
     """Copy from the packet; zeros and -EFAULT outside."""
     at, count = number32(offset), number32(size)
     found = _packet(vm, ctx).read(at, count) if at <= _MAX_OFFSET else None
-    write(to, found if found is not None else bytes(count))
-    return 0 if found is not None else -errno.EFAULT
+    if found is None:
+        write_zeros(to, count)
+        return -errno.EFAULT
+    write(to, found)
+    return 0
 
 
 @helper("bpf_skb_load_bytes_relative")
@@ -98,8 +100,11 @@ def skb_load_relative(vm: Execution, ctx: Value, offset: Value, to: Value, size:
     if number32(start) == 0 and not link:
         at -= ETHERNET
     found = packet.read(at, count) if number32(offset) <= 0xFFFF else None
-    write(to, found if found is not None else bytes(count))
-    return 0 if found is not None else -errno.EFAULT
+    if found is None:
+        write_zeros(to, count)
+        return -errno.EFAULT
+    write(to, found)
+    return 0
 
 
 @helper("bpf_skb_store_bytes")

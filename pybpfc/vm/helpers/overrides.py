@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pybpfc.abi.helpers import HELPERS, ArgKind, Helper
+from pybpfc.abi.helpers import HELPERS, Helper
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.helpers.base import Function, write
 from pybpfc.vm.values import MASK64, MapReference, NonScalar, Uninitialised, Value, signed64
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pybpfc.vm.execution import Execution
 
 _SIGNED = ("int", "long", "__s32", "__s64")
-_MEMORY = (ArgKind.ARG_PTR_TO_UNINIT_MEM, ArgKind.ARG_PTR_TO_UNINIT_MAP_VALUE)
 
 
 def override(name: str, given: Any) -> Function:
@@ -88,7 +87,7 @@ def _fill_output(
     vm: Execution, name: str, known: Helper | None, registers: tuple[Value, ...], answer: str | bytes | bytearray
 ) -> int:
     """Write bytes to the helper's output buffer; `*_str` helpers give the length, others 0."""
-    outputs = [i for i, p in enumerate(known.params) if p.kind in _MEMORY] if known is not None else []
+    outputs = [i for i, p in enumerate(known.params) if p.writes] if known is not None else []
     if known is None or not outputs:
         raise VmError(f"the function given for `{name}` returned {answer!r}, but `{name}` has no output buffer")
     place = outputs[0]

@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from pybpfc.vm.errors import VmError
-from pybpfc.vm.helpers.base import context, helper, memory, number, number32, write
+from pybpfc.vm.helpers.base import context, helper, memory, number, number32, room, write
 from pybpfc.vm.values import Value
 
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def uid_gid(vm: Execution) -> int:
 @helper("bpf_get_current_comm")
 def comm(vm: Execution, buffer: Value, size: Value) -> int:
     """The thread's name, cut and filled up to the buffer's size."""
-    room = number(size)
+    count = number(size)
+    room(buffer, count)
     name = vm.machine.task.comm.encode()[: _COMM - 1]
-    write(buffer, name[: max(room - 1, 0)].ljust(room, b"\0"))
+    write(buffer, name[: max(count - 1, 0)].ljust(count, b"\0"))
     return 0
 
 

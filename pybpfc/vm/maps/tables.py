@@ -157,10 +157,8 @@ class ArrayTable(VmMap):
         super().__init__(spec, cpus, order, fd, lockable)
         self._elements: dict[int, Region] = {}
         if spec.initial is not None:
-            section = Region(
-                f"section {spec.section}", bytearray(spec.initial), Space.GLOBAL, writable=not spec.read_only
-            )
-            section.label = "the constants" if spec.read_only else "the global variables"
+            label = f"section `{spec.section}`"
+            section = Region(label, bytearray(spec.initial), Space.GLOBAL, writable=not spec.read_only)
             self._elements[0] = section
 
     def element(self, index: int) -> Region:
