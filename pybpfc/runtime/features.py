@@ -19,7 +19,7 @@ from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.abi.program_types import PROGRAM_TYPES, SECTIONS, Section
 from pybpfc.abi.versions import KernelVersion, version
 from pybpfc.diagnostics.errors import PermissionDenied
-from pybpfc.runtime.attributes import BtfLoad, MapCreate, ProgLoad
+from pybpfc.runtime.attributes import BtfLoad, LinkCreate, MapCreate, ProgLoad
 from pybpfc.runtime.permissions import missing, needed_for, permission_denied
 from pybpfc.runtime.syscall import ENOTSUPP, Command, Fd, address, bpf, buffer_of
 
@@ -142,8 +142,33 @@ def have_section(pattern: str) -> Answer:
     if not have_program_type(kind.program_type):
         return Answer(pattern, False, kind.since)
     flags = (BPF_F_SLEEPABLE if kind.sleepable else 0) | (BPF_F_XDP_HAS_FRAGS if kind.frags else 0)
+    if kind.attach in ("tcx", "netkit"):
+        return Answer(pattern, _have_link(kind), kind.since)
     trial = _try_program(_RETURN_1, kind.program_type, attach_type=kind.expected_attach_type, flags=flags, logged=True)
     return Answer(pattern, trial.number in (0, ENOTSUPP) or _complained(trial), kind.since)
+
+
+def _have_link(kind: Section) -> bool:
+    """Whether the kernel makes links of this attach type: those without it don't look for the interface."""
+    code, license = buffer_of(_RETURN_0), ctypes.create_string_buffer(b"GPL")
+    attach_type = ATTACH_TYPES[kind.expected_attach_type or ""]
+    request = ProgLoad(
+        prog_type=PROGRAM_TYPES[kind.program_type].uapi,
+        insn_cnt=len(_RETURN_0) // 8,
+        insns=address(code),
+        license=address(license),
+        expected_attach_type=attach_type,
+    )
+    try:
+        with Fd(bpf(Command.PROG_LOAD, request)) as program:
+            nowhere = LinkCreate(prog_fd=program.number, target_fd=0x7FFFFFFF, attach_type=attach_type)
+            Fd(bpf(Command.LINK_CREATE, nowhere)).close()
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            action = "asking the kernel which links it has"
+            raise permission_denied(action, needed_for(kind.program_type), number=error.errno) from None
+        return error.errno == errno.ENODEV
+    return True
 
 
 def _section(pattern: str) -> Section:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
 from pybpfc.abi.insn import BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LD_IMM64, SIZE
@@ -24,6 +26,9 @@ from pybpfc.runtime.attributes import ProgLoad
 from pybpfc.runtime.btf_load import BtfImage
 from pybpfc.runtime.permissions import needed_for, permission_denied, with_memory_limit_raised
 from pybpfc.runtime.syscall import Command, Fd, address, bpf, buffer_of, object_name
+
+if TYPE_CHECKING:
+    from pybpfc.runtime.verifier_messages import Explanation
 
 BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS = 1 << 4, 1 << 5
 
@@ -209,7 +214,7 @@ def _rejection(job: Job, number: int, short_log: str, log: str) -> VerifierError
     brief, parsed = parse_log(short_log), parse_log(log)
     message = brief.message or parsed.message
     place = line_of(job.program.line_info, parsed.instruction, parsed.source)
-    story = brief.explanation or parsed.explanation
+    story = _helper_story(message, job.kind) or brief.explanation or parsed.explanation
     explanation = story.cause if story else parsed.report.get("Reason", "")
     remedy = story.remedy if story else parsed.report.get("Suggestion", "")
     error = VerifierError(
@@ -224,6 +229,28 @@ def _rejection(job: Job, number: int, short_log: str, log: str) -> VerifierError
     if place is not None:
         _add_diagnostic(error, job, place, message)
     return error
+
+
+_HELPER = re.compile(r"(?:unknown func|cannot use helper|invalid func) (?:(bpf_\w+)|unknown)#(\d+)")
+
+
+def _helper_story(message: str, kind: Section) -> Explanation | None:
+    """What the helper tables add to a refused call: that it sleeps, or which kernel had it first."""
+    from pybpfc.abi.helpers import HELPERS
+    from pybpfc.runtime.verifier_messages import Explanation, explain
+
+    found = _HELPER.search(message)
+    if found is None:
+        return None
+    helper = HELPERS.get(found[1]) if found[1] else next((h for h in HELPERS.values() if h.id == int(found[2])), None)
+    if helper is None:
+        return None
+    if helper.sleepable_only and not kind.sleepable and kind.program_type in helper.available:
+        return explain("helper call might sleep in a non-sleepable prog")
+    if running() < helper.since:
+        cause = f"this kernel does not have `{helper.name}`, which came with kernel {helper.since}"
+        return Explanation(cause, "use an older helper, or a newer kernel", "environment")
+    return None
 
 
 def _add_diagnostic(error: VerifierError, job: Job, place: LineInfo, message: str) -> None:

@@ -399,16 +399,18 @@ def test_kprobe() -> None:
 
 
 def test_ksyscall() -> None:
+    data = counting("ksyscall/getppid")
     if not os.path.isdir("/sys/bus/event_source/devices/kprobe"):
         pytest.skip("this kernel has no kprobe PMU")
-    with load_object(counting("ksyscall/getppid")) as obj:
+    with load_object(data) as obj:
         getppid(5)
         assert obj.globals.count >= 5
 
 
 def test_fentry() -> None:
+    data = counting("fentry/do_nanosleep")
     require("fentry")
-    with no_leak(), load_object(counting("fentry/do_nanosleep")) as obj:
+    with no_leak(), load_object(data) as obj:
         time.sleep(0.001)
         assert obj.globals.count >= 1
 
