@@ -165,7 +165,7 @@ def format_parts(c: FunctionChecker, node: ast.expr) -> tuple[list[str | FormatS
         if isinstance(piece, ast.Constant) and isinstance(piece.value, str):
             parts.append(piece.value)
         elif isinstance(piece, ast.FormattedValue):
-            formatted = _formatted(c, piece)
+            formatted = _formatted(c, piece, node)
             failed = failed or formatted is None
             if formatted is not None:
                 parts.append(formatted[0])
@@ -176,7 +176,7 @@ def format_parts(c: FunctionChecker, node: ast.expr) -> tuple[list[str | FormatS
     return (None if failed else parts), values
 
 
-def _formatted(c: FunctionChecker, node: ast.FormattedValue) -> tuple[FormatSpec, t.Expr] | None:
+def _formatted(c: FunctionChecker, node: ast.FormattedValue, whole: ast.expr) -> tuple[FormatSpec, t.Expr] | None:
     from pybpfc.frontend.check.expressions import check
 
     value = place(check(c, node.value))
@@ -187,13 +187,14 @@ def _formatted(c: FunctionChecker, node: ast.FormattedValue) -> tuple[FormatSpec
         spec = "".join(str(p.value) for p in node.format_spec.values if isinstance(p, ast.Constant))
     found = _SPEC.match(spec)
     if found is None or node.conversion != -1:
-        c.error(catalog.FormatSpec(spec or f"!{chr(node.conversion)}", describe(value)), node)
+        # the whole text: before 3.12 Python does not say where in it a value stands
+        c.error(catalog.FormatSpec(spec or f"!{chr(node.conversion)}", describe(value)), whole)
         return None
     conversion = found["conversion"] or _default_conversion(value)
     if conversion == "s" and isinstance(value.type, Array) and value.type.view is View.STR:
         pass
     elif is_aggregate(value.type) or conversion == "s" or isinstance(value, t.MapObject | t.Text):
-        c.error(catalog.FormatSpec(conversion, describe(value)), node)
+        c.error(catalog.FormatSpec(conversion, describe(value)), whole)
         return None
     else:
         value = to_number(value)
