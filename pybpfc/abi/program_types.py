@@ -1,11 +1,13 @@
 """Program types and libbpf's section names: what a hook is called, loaded as and attached by.
 
 The order of `SECTIONS` is libbpf's: the first pattern that fits a section decides. In a pattern, `name+` is `name` or
-`name/extra`, `name/` needs an extra part, and a plain `name` stands alone.
+`name/extra`, `name/` needs an extra part, and a plain `name` stands alone. `NEWER_SECTIONS` are those that no kernel up
+to 6.18 can load; objects that have them are understood, so that it can be said what they need.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from pybpfc.abi.versions import KernelVersion, version
@@ -28,6 +30,8 @@ class ProgramType:
     context: str
     result: ReturnRule
     since: KernelVersion
+    sleepable: bool
+    """Whether some of its hooks may sleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,15 @@ class Section:
         """The section's fixed part."""
         return self.pattern.rstrip("+/")
 
+    @property
+    def result(self) -> ReturnRule:
+        """The results that the kernel accepts from programs of this hook."""
+        return RETURN_RULES.get(self.expected_attach_type or "", PROGRAM_TYPES[self.program_type].result)
+
     def matches(self, section: str) -> bool:
         """Whether an ELF section's name is of this kind."""
         if self.pattern.endswith("/"):
-            return section.startswith(self.pattern) and len(section) > len(self.pattern)
+            return section.startswith(self.pattern)
         if self.pattern.endswith("+"):
             return section == self.name or section.startswith(self.name + "/")
         return section == self.pattern
@@ -93,10 +102,47 @@ _TYPES: tuple[tuple[str, int, str, int | None, int | None, str], ...] = (
     ("NETFILTER", 32, "", 0, 1, "6.4"),
 )
 
+_MAY_SLEEP = frozenset(("KPROBE", "TRACING", "STRUCT_OPS", "LSM", "SYSCALL"))
+
 PROGRAM_TYPES: dict[str, ProgramType] = {
-    "BPF_PROG_TYPE_" + name: ProgramType("BPF_PROG_TYPE_" + name, number, context, ReturnRule(low, high), version(since))
+    "BPF_PROG_TYPE_" + name: ProgramType(
+        "BPF_PROG_TYPE_" + name, number, context, ReturnRule(low, high), version(since), name in _MAY_SLEEP
+    )
     for name, number, context, low, high, since in _TYPES
 }
+"""The program types by name."""
+
+_NOTHING, _VERDICT, _ONE = ReturnRule(0, 0), ReturnRule(0, 1), ReturnRule(1, 1)
+
+RETURN_RULES: dict[str, ReturnRule] = {
+    "BPF_CGROUP_INET_INGRESS": _VERDICT,
+    "BPF_CGROUP_INET_EGRESS": ReturnRule(0, 3),
+    "BPF_CGROUP_INET4_BIND": ReturnRule(0, 3),
+    "BPF_CGROUP_INET6_BIND": ReturnRule(0, 3),
+    "BPF_CGROUP_INET4_CONNECT": _VERDICT,
+    "BPF_CGROUP_INET6_CONNECT": _VERDICT,
+    "BPF_CGROUP_UNIX_CONNECT": _VERDICT,
+    "BPF_CGROUP_UDP4_SENDMSG": _VERDICT,
+    "BPF_CGROUP_UDP6_SENDMSG": _VERDICT,
+    "BPF_CGROUP_UNIX_SENDMSG": _VERDICT,
+    "BPF_CGROUP_UDP4_RECVMSG": _ONE,
+    "BPF_CGROUP_UDP6_RECVMSG": _ONE,
+    "BPF_CGROUP_UNIX_RECVMSG": _ONE,
+    "BPF_CGROUP_INET4_GETPEERNAME": _ONE,
+    "BPF_CGROUP_INET6_GETPEERNAME": _ONE,
+    "BPF_CGROUP_UNIX_GETPEERNAME": _ONE,
+    "BPF_CGROUP_INET4_GETSOCKNAME": _ONE,
+    "BPF_CGROUP_INET6_GETSOCKNAME": _ONE,
+    "BPF_CGROUP_UNIX_GETSOCKNAME": _ONE,
+    "BPF_TRACE_KPROBE_SESSION": _VERDICT,
+    "BPF_TRACE_UPROBE_SESSION": _VERDICT,
+    "BPF_TRACE_FENTRY": _NOTHING,
+    "BPF_TRACE_FEXIT": _NOTHING,
+    "BPF_TRACE_ITER": _VERDICT,
+    "BPF_LSM_MAC": ReturnRule(-4095, 0),
+    "BPF_LSM_CGROUP": _VERDICT,
+}
+"""The results that hooks accept, by attach type, where they are narrower than those of the program type."""
 
 # pattern, program type, expected attach type, kind of attachment, since, flags (S sleepable, B needs BTF, F frags)
 _SECTIONS: tuple[tuple[str, str, str | None, str, str, str], ...] = (
@@ -139,17 +185,17 @@ _SECTIONS: tuple[tuple[str, str, str | None, str, str, str], ...] = (
     ("raw_tp.w+", "RAW_TRACEPOINT_WRITABLE", None, "raw_tracepoint", "5.2", ""),
     ("tp_btf+", "TRACING", "BPF_TRACE_RAW_TP", "tracing", "5.5", "B"),
     ("fentry+", "TRACING", "BPF_TRACE_FENTRY", "tracing", "5.5", "B"),
-    ("fentry.s+", "TRACING", "BPF_TRACE_FENTRY", "tracing", "5.11", "BS"),
+    ("fentry.s+", "TRACING", "BPF_TRACE_FENTRY", "tracing", "5.10", "BS"),
     ("fmod_ret+", "TRACING", "BPF_MODIFY_RETURN", "tracing", "5.7", "B"),
-    ("fmod_ret.s+", "TRACING", "BPF_MODIFY_RETURN", "tracing", "5.11", "BS"),
+    ("fmod_ret.s+", "TRACING", "BPF_MODIFY_RETURN", "tracing", "5.10", "BS"),
     ("fexit+", "TRACING", "BPF_TRACE_FEXIT", "tracing", "5.5", "B"),
-    ("fexit.s+", "TRACING", "BPF_TRACE_FEXIT", "tracing", "5.11", "BS"),
+    ("fexit.s+", "TRACING", "BPF_TRACE_FEXIT", "tracing", "5.10", "BS"),
     ("freplace+", "EXT", None, "freplace", "5.6", "B"),
     ("lsm+", "LSM", "BPF_LSM_MAC", "tracing", "5.7", "B"),
-    ("lsm.s+", "LSM", "BPF_LSM_MAC", "tracing", "5.11", "BS"),
+    ("lsm.s+", "LSM", "BPF_LSM_MAC", "tracing", "5.10", "BS"),
     ("lsm_cgroup+", "LSM", "BPF_LSM_CGROUP", "cgroup", "6.0", "B"),
     ("iter+", "TRACING", "BPF_TRACE_ITER", "iter", "5.8", "B"),
-    ("iter.s+", "TRACING", "BPF_TRACE_ITER", "iter", "5.11", "BS"),
+    ("iter.s+", "TRACING", "BPF_TRACE_ITER", "iter", "5.18", "BS"),
     ("syscall", "SYSCALL", None, "none", "5.14", "S"),
     ("xdp.frags/devmap", "XDP", "BPF_XDP_DEVMAP", "map", "5.18", "F"),
     ("xdp/devmap", "XDP", "BPF_XDP_DEVMAP", "map", "5.8", ""),
@@ -200,18 +246,42 @@ _SECTIONS: tuple[tuple[str, str, str | None, str, str, str], ...] = (
     ("cgroup/setsockopt", "CGROUP_SOCKOPT", "BPF_CGROUP_SETSOCKOPT", "cgroup", "5.3", ""),
     ("cgroup/dev", "CGROUP_DEVICE", "BPF_CGROUP_DEVICE", "cgroup", "4.15", ""),
     ("struct_ops+", "STRUCT_OPS", None, "struct_ops", "5.6", "B"),
-    ("struct_ops.s+", "STRUCT_OPS", None, "struct_ops", "6.1", "BS"),
+    ("struct_ops.s+", "STRUCT_OPS", None, "struct_ops", "6.3", "BS"),
     ("sk_lookup", "SK_LOOKUP", "BPF_SK_LOOKUP", "netns", "5.9", ""),
     ("netfilter", "NETFILTER", "BPF_NETFILTER", "netfilter", "6.4", ""),
 )
 
-SECTIONS: tuple[Section, ...] = tuple(
-    Section(pattern, "BPF_PROG_TYPE_" + type, attach, kind, version(since), "S" in flags, "B" in flags, "F" in flags)
-    for pattern, type, attach, kind, since, flags in _SECTIONS
+_NEWER: tuple[tuple[str, str, str | None, str, str, str], ...] = (
+    ("fsession+", "TRACING", "BPF_TRACE_FSESSION", "tracing", "7.0", "B"),
+    ("fsession.s+", "TRACING", "BPF_TRACE_FSESSION", "tracing", "7.0", "BS"),
+    ("tracepoint.s+", "TRACEPOINT", None, "tracepoint", "7.2", "S"),
+    ("tp.s+", "TRACEPOINT", None, "tracepoint", "7.2", "S"),
+    ("raw_tracepoint.s+", "RAW_TRACEPOINT", None, "raw_tracepoint", "7.2", "S"),
+    ("raw_tp.s+", "RAW_TRACEPOINT", None, "raw_tracepoint", "7.2", "S"),
+    ("tp_btf.s+", "TRACING", "BPF_TRACE_RAW_TP", "tracing", "7.2", "BS"),
+    ("fentry.multi+", "TRACING", "BPF_TRACE_FENTRY_MULTI", "tracing_multi", "7.2", "B"),
+    ("fexit.multi+", "TRACING", "BPF_TRACE_FEXIT_MULTI", "tracing_multi", "7.2", "B"),
+    ("fsession.multi+", "TRACING", "BPF_TRACE_FSESSION_MULTI", "tracing_multi", "7.2", "B"),
+    ("fentry.multi.s+", "TRACING", "BPF_TRACE_FENTRY_MULTI", "tracing_multi", "7.2", "BS"),
+    ("fexit.multi.s+", "TRACING", "BPF_TRACE_FEXIT_MULTI", "tracing_multi", "7.2", "BS"),
+    ("fsession.multi.s+", "TRACING", "BPF_TRACE_FSESSION_MULTI", "tracing_multi", "7.2", "BS"),
 )
 
 
+def _section(row: tuple[str, str, str | None, str, str, str]) -> Section:
+    pattern, kind, attach_type, attach, since, flags = row
+    needs = ("S" in flags, "B" in flags, "F" in flags)
+    return Section(pattern, "BPF_PROG_TYPE_" + kind, attach_type, attach, version(since), *needs)
+
+
+SECTIONS: tuple[Section, ...] = tuple(map(_section, _SECTIONS))
+"""libbpf's sections, in the order in which they are tried."""
+NEWER_SECTIONS: tuple[Section, ...] = tuple(map(_section, _NEWER))
+"""Sections of kernels after 6.18."""
+
+
+@functools.lru_cache(maxsize=256)
 def match_section(section: str) -> Section | None:
     """The kind of an ELF section by its name; None when it holds no program. A leading `?` (no autoload) is ignored."""
     name = section.removeprefix("?")
-    return next((s for s in SECTIONS if s.matches(name)), None)
+    return next((s for s in (*SECTIONS, *NEWER_SECTIONS) if s.matches(name)), None)
