@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pybpfc.abi import insn as isa
+from pybpfc.abi.helpers import HELPER_NAMES
 from pybpfc.abi.insn import Insn
 from pybpfc.formats.link import LinkedProgram
 from pybpfc.vm.errors import Place, VmError
@@ -43,9 +44,11 @@ class ProgramCode:
         for line in self.linked.line_info:
             if function.start <= line.index <= index and (best is None or line.index >= best.index):
                 best = line
+        insn = self.insns[index]
+        name = HELPER_NAMES.get(insn.imm, "") if insn.op == isa.CALL and not insn.src else ""
         if best is None:
-            return Place(function.name, index)
-        return Place(function.name, index, best.file, best.line, best.column, best.text)
+            return Place(function.name, index, call=name)
+        return Place(function.name, index, best.file, best.line, best.column, best.text, name)
 
     def fail(self, index: int, message: str, remedy: str = "") -> VmError:
         """An error at an instruction."""

@@ -9,7 +9,10 @@ from pybpfc.diagnostics.errors import PybpfcError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a program was: function, instruction (counted from the start of the linked program) and source line."""
+    """Where a program was: function, instruction (counted from the start of the linked program) and source line.
+
+    `call` is the helper that the instruction calls, if it calls one.
+    """
 
     function: str
     index: int
@@ -17,6 +20,7 @@ class Place:
     line: int = 0
     column: int = 0
     text: str = ""
+    call: str = ""
 
     def __str__(self) -> str:
         if self.file:
@@ -72,6 +76,9 @@ class VmError(PybpfcError):
         """Say where it happened: innermost place first. The first answer stays."""
         if self.place is None and places:
             self.place, self.calls = places[0], places[1:]
+            name = self.place.call
+            if name and f"`{name}`" not in self.message:
+                self.message = f"`{name}`: {self.message}"
 
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.message}" if self.place else self.message]

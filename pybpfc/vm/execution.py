@@ -55,6 +55,7 @@ class Execution:
         self.redirect_map: tuple[str, int | None] | None = None
         self.clones: list[tuple[int, bytes]] = []
         self.signals: list[int] = []
+        self.sequence = b""
         self.override: int | None = None
 
     # ---------------------------------------------------------------- for generated code

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
 from pybpfc.abi import insn as isa
-from pybpfc.abi.helpers import HELPER_NAMES
+from pybpfc.abi.helpers import HELPER_NAMES, helper_by_id
 from pybpfc.abi.program_types import Section, match_section
 from pybpfc.formats.errors import FormatError
-from pybpfc.formats.link import link_program
+from pybpfc.formats.link import LinkedProgram, link_program
 from pybpfc.formats.spec import ObjectSpec
 from pybpfc.lang.maps import BpfMap
-from pybpfc.lang.types import Type
+from pybpfc.lang.types import Space, Type
 from pybpfc.vm.address_space import AddressSpace
 from pybpfc.vm.constants import Constants
 from pybpfc.vm.errors import Place, VmError
 from pybpfc.vm.execution import Execution
 from pybpfc.vm.helpers import HELPER_FUNCTIONS, KERNEL_FUNCTIONS, Function, missing, override
+from pybpfc.vm.helpers.timers import Timer
 from pybpfc.vm.inputs import Input, make_input
 from pybpfc.vm.maps import VmMap, create_map
 from pybpfc.vm.maps.events import EventMap
 from pybpfc.vm.maps.slots import SlotMap
 from pybpfc.vm.program import CompiledProgram, base_namespace, places
-from pybpfc.vm.regions import Order
+from pybpfc.vm.regions import Order, Region
 from pybpfc.vm.result import EventRecord, SimulationResult
 from pybpfc.vm.task import Clock, Task
 from pybpfc.vm.typed import TypedView
-from pybpfc.vm.values import UNSET, demand_set
+from pybpfc.vm.values import UNSET, Pointer, demand_set
 
 MAX_INSTRUCTIONS = 50_000_000
 _FIRST_FD = 100
@@ -92,6 +93,7 @@ class Machine:
         self._compiled: dict[str, CompiledProgram] = {}
         self._given = {name: override(name, given) for name, given in (helpers or {}).items()}
         self._namespaces: dict[bool, dict[str, object]] = {}
+        self.timers: dict[tuple[Region, int], Timer] = {}
         self._log: list[tuple[str, int, bytes]] = []
         self._create_parts()
         self._view = TypedView(spec, self.handles, types or {}, maps or {})
@@ -144,8 +146,8 @@ class Machine:
             linked = link_program(self.spec, name)
         except FormatError as error:
             raise VmError(str(error)) from None
-        names = self._namespace(_type_of(_kind(linked.section)) in _BTF_MEMORY)
-        return CompiledProgram(linked, Constants(self), names)
+        probing = _type_of(_kind(linked.section)) in _BTF_MEMORY or _gets_kernel_pointers(linked, self.spec.big_endian)
+        return CompiledProgram(linked, Constants(self), self._namespace(probing))
 
     def _namespace(self, probing: bool) -> dict[str, object]:
         """What generated code refers to, for programs with or without pointers into the kernel."""
@@ -185,16 +187,46 @@ class Machine:
         start = make_input(kind, section, data, ctx, self.memory)
         run = Execution(self, start, kind.program_type if kind is not None else "", cpu, cookie)
         code = self.compiled(program)
+        arguments = (start.pointer, UNSET, UNSET, UNSET, UNSET)
+        return self._execute(run, code, lambda: code.entry(run, *arguments))
+
+    def advance(self, nanoseconds: int) -> list[SimulationResult]:
+        """Let time pass; gives the runs of the timers that expired, in their order."""
+        end = self.clock.now + nanoseconds
+        results: list[SimulationResult] = []
+        while True:
+            due = [(t.expires, n, t) for n, t in enumerate(self.timers.values()) if t.expires is not None]
+            expires, _, timer = min(due, default=(end + 1, 0, None), key=lambda d: d[:2])
+            if timer is None or expires > end:
+                break
+            self.clock.now = max(self.clock.now, expires)
+            timer.expires = None
+            result = self._run_timer(timer)
+            if result is not None:
+                results.append(result)
+        self.clock.now = max(self.clock.now, end)
+        return results
+
+    def _run_timer(self, timer: Timer) -> SimulationResult | None:
+        """Call a timer back with its map, key and value; nothing when the entry is gone."""
+        key, callback = timer.map.key_of(timer.region), timer.callback
+        if key is None or callback is None:
+            return None
+        raw = Region(f"a key of map `{timer.map.name}`", bytearray(key), Space.MAP_VALUE, writable=False)
+        run = Execution(self, Input(Region("no context", bytearray(), Space.CTX)), "", 0)
+        arguments = (timer.map.reference(), Pointer(raw), Pointer(timer.region))
+        return self._execute(run, None, lambda: callback.call(run, *arguments))
+
+    def _execute(self, run: Execution, code: CompiledProgram | None, start: Callable[[], object]) -> SimulationResult:
         self._log.clear()
         try:
-            returned = code.entry(run, start.pointer, UNSET, UNSET, UNSET, UNSET)
-            retval = self._result(returned)
+            retval = self._result(start())
             run.check_end()
         except VmError as error:
             run.abandon()
             self._locate(error, code)
             raise
-        return self._collect(run, start, retval)
+        return self._collect(run, run.input, retval)
 
     def _result(self, returned: object) -> int:
         if isinstance(returned, int):
@@ -202,17 +234,11 @@ class Machine:
         demand_set(returned)
         raise VmError("the program gives a pointer as its result")
 
-    def _locate(self, error: VmError, code: CompiledProgram) -> None:
-        """Say at which source line an error happened, and in which helper."""
+    def _locate(self, error: VmError, code: CompiledProgram | None) -> None:
+        """Say at which source line an error happened; what is found at a program's end, at its last exit."""
         found = places([*self._compiled.values()], error.__traceback__)
-        if not found:
-            last = max(i for i, insn in enumerate(code.code.insns) if insn.op == isa.EXIT)
-            found = (code.code.place(last),)
-        elif error.place is None:
-            insn = code.code.insns[found[0].index] if found[0].index < len(code.code.insns) else None
-            name = HELPER_NAMES.get(insn.imm) if insn is not None and insn.op == isa.CALL and not insn.src else None
-            if name is not None and f"`{name}`" not in error.message:
-                error.message = f"`{name}`: {error.message}"
+        if not found and code is not None:
+            found = (code.code.place(max(i for i, insn in enumerate(code.code.insns) if insn.op == isa.EXIT)),)
         error.locate(found)
 
     def _collect(self, run: Execution, start: Input, retval: int) -> SimulationResult:
@@ -230,6 +256,7 @@ class Machine:
             redirect_map=run.redirect_map,
             clones=run.clones,
             signals=run.signals,
+            sequence=run.sequence,
             override=run.override,
             hook_result=run.retval,
             instructions=self.max_instructions - run.budget,
@@ -263,6 +290,19 @@ class Machine:
 @functools.cache
 def _kind(section: str) -> Section | None:
     return match_section(section)
+
+
+def _gets_kernel_pointers(linked: LinkedProgram, big_endian: bool) -> bool:
+    """Whether a program calls something that gives pointers to kernel objects, which it may read directly."""
+    if len(linked.insns) % isa.SIZE:
+        return False
+    for insn in isa.decode(linked.insns, big_endian=big_endian):
+        if insn.op == isa.CALL and insn.src == isa.BPF_PSEUDO_KFUNC_CALL:
+            return True
+        helper = helper_by_id(insn.imm) if insn.op == isa.CALL and not insn.src else None
+        if helper is not None and "BTF_ID" in helper.result.kind.name:
+            return True
+    return any(r.kind == "extern" for r in linked.relocations)
 
 
 def _type_of(kind: Section | None) -> str:

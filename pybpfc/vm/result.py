@@ -81,7 +81,8 @@ class SimulationResult:
     """One run: its result, the packet and the context behind it, globals, events in order, lines of the trace, maps.
 
     `records` are the events with the map and CPU they were sent to. `redirect` is the interface that `bpf_redirect`
-    named, `redirect_map` map and key of `bpf_redirect_map`; `instructions` how many were run, about.
+    named, `redirect_map` map and key of `bpf_redirect_map`; `sequence` is what an iterator wrote; `instructions`
+    how many were run, about.
     """
 
     retval: int
@@ -96,6 +97,7 @@ class SimulationResult:
     redirect_map: tuple[str, int | None] | None = None
     clones: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
     signals: list[int] = field(default_factory=list)
+    sequence: bytes = b""
     override: int | None = None
     hook_result: int = 0
     instructions: int = field(default=0, compare=False)

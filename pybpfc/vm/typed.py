@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.formats.spec import ObjectSpec, VariableSpec
 from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
 from pybpfc.lang.codec import Codec, CodecError, codec_for
 from pybpfc.lang.map_objects import map_object
 from pybpfc.lang.maps import BpfMap
-from pybpfc.lang.types import Type, size_of
+from pybpfc.lang.types import U32, Type, size_of
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.maps import VmMap
 from pybpfc.vm.maps.tables import ArrayTable
 from pybpfc.vm.result import SimulatedGlobals
+
+_NUMBERS = ("u32", "dev", "cpu", "sock")
+"""What user space names by a number."""
 
 Types = Mapping[str, tuple[Type | None, Type | None]]
 
@@ -58,10 +62,13 @@ class TypedView:
             return declared
         key, value = self._types.get(name, (None, None))
         spec = handle.spec
+        kind = MAP_TYPES[handle.type_name]
         if key is None:
-            key = type_or_bytes(self._converted, spec.key_type_id, spec.key_size)
+            numbers = not spec.key_type_id and kind.key == "u32"
+            key = U32 if numbers else type_or_bytes(self._converted, spec.key_type_id, spec.key_size)
         if value is None:
-            value = type_or_bytes(self._converted, spec.value_type_id, spec.value_size)
+            numbers = not spec.value_type_id and kind.value in _NUMBERS and spec.value_size == 4
+            value = U32 if numbers else type_or_bytes(self._converted, spec.value_type_id, spec.value_size)
         return map_object(handle, key, value)
 
     def _event_codec(self, name: str, handle: VmMap) -> Codec | None:

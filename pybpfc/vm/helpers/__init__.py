@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybpfc.vm.helpers import checksum, dynptr, events, format, kernel, maps, memory, network, system
+from pybpfc.vm.helpers import checksum, dynptr, events, format, kernel, maps, memory, network, system, timers
 from pybpfc.vm.helpers.base import HELPER_FUNCTIONS, KERNEL_FUNCTIONS, Function
 from pybpfc.vm.helpers.overrides import missing, override
 
@@ -21,4 +21,5 @@ __all__ = [
     "network",
     "override",
     "system",
+    "timers",
 ]

@@ -116,6 +116,28 @@ def snprintf(vm: Execution, out: Value, size: Value, pattern: Value, data: Value
     return len(line) + 1
 
 
+@helper("bpf_seq_printf")
+def seq_printf(vm: Execution, file: Value, pattern: Value, size: Value, data: Value, length: Value) -> int:
+    """Write formatted text to the iterator's file, which the result keeps."""
+    from pybpfc.vm.helpers.events import words
+
+    values = words(vm, data, number(length))
+    if values is None:
+        return -errno.EINVAL
+    line = format_message(vm, read_or_null(pattern, number(size)), values)
+    if isinstance(line, int):
+        return line
+    vm.sequence += line
+    return 0
+
+
+@helper("bpf_seq_write")
+def seq_write(vm: Execution, file: Value, data: Value, size: Value) -> int:
+    """Write bytes to the iterator's file."""
+    vm.sequence += read_or_null(data, number(size))
+    return 0
+
+
 @helper("bpf_strncmp")
 def strncmp(vm: Execution, first: Value, size: Value, second: Value) -> int:
     """Compare at most `size` bytes, as C does."""

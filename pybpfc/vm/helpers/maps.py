@@ -11,7 +11,7 @@ from pybpfc.vm.helpers.base import address, context, function, helper, map_of, m
 from pybpfc.vm.maps.base import VmMap
 from pybpfc.vm.maps.queues import BloomFilter, Queue
 from pybpfc.vm.maps.slots import ProgramArray, TargetMap
-from pybpfc.vm.maps.storage import LocalStorage
+from pybpfc.vm.maps.storage import CgroupLocal, LocalStorage
 from pybpfc.vm.regions import Region
 from pybpfc.vm.values import Pointer, Value, signed64
 
@@ -141,6 +141,15 @@ def storage_delete(vm: Execution, map: Value, owner: Value) -> int:
     """Delete the value of a kernel object."""
     storage: LocalStorage = map_of(map, LocalStorage)
     return storage.drop(address(owner))
+
+
+@helper("bpf_get_local_storage")
+def local_storage(vm: Execution, map: Value, flags: Value) -> Value:
+    """The value of the cgroup that the program is attached to."""
+    storage: CgroupLocal = map_of(map, CgroupLocal)
+    if number(flags):
+        raise VmError("`bpf_get_local_storage` takes no flags")
+    return storage.local(vm.cpu)
 
 
 @helper("bpf_current_task_under_cgroup")

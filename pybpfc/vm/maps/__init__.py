@@ -14,7 +14,7 @@ from pybpfc.vm.maps.events import PerfEventArray, RingBuffer, UserRingBuffer
 from pybpfc.vm.maps.lpm import PrefixTrie
 from pybpfc.vm.maps.queues import BloomFilter, Queue
 from pybpfc.vm.maps.slots import MapOfMaps, ProgramArray, TargetMap
-from pybpfc.vm.maps.storage import LocalStorage, StackTraces
+from pybpfc.vm.maps.storage import CgroupLocal, LocalStorage, StackTraces
 from pybpfc.vm.maps.tables import ArrayTable, HashTable, PerCpuArrayTable, PerCpuHashTable
 from pybpfc.vm.regions import Order
 
@@ -50,6 +50,8 @@ CLASSES: dict[str, type[VmMap]] = {
     "INODE_STORAGE": LocalStorage,
     "TASK_STORAGE": LocalStorage,
     "CGRP_STORAGE": LocalStorage,
+    "CGROUP_STORAGE": CgroupLocal,
+    "PERCPU_CGROUP_STORAGE": CgroupLocal,
 }
 
 

@@ -91,6 +91,14 @@ class VmMap:
         """What `bpf_for_each_map_elem` visits."""
         raise self.unsupported("bpf_for_each_map_elem")
 
+    def key_of(self, region: Region) -> bytes | None:
+        """The key under which a value lies, or None when it was deleted."""
+        for cpu in range(self.possible_cpus):
+            for key, value in self.elements(cpu):
+                if value.region is region:
+                    return key
+        return None
+
     def unsupported(self, operation: str) -> VmError:
         """The error of an operation that the map's type does not have."""
         return VmError(f"`{operation}` does not work on map `{self.name}` of type {self.type_name}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 
 from pybpfc.formats.spec import MapSpec
-from pybpfc.vm.maps.base import BPF_EXIST, VmMap, check_flags
+from pybpfc.vm.maps.base import BPF_EXIST, VmMap, check_flags, rounded
+from pybpfc.vm.maps.tables import joined, spread
 from pybpfc.vm.regions import Order, Region
 from pybpfc.vm.values import Pointer, Value
 
@@ -63,6 +64,40 @@ class LocalStorage(VmMap):
     def key_list(self) -> list[bytes]:
         """The owners."""
         return [(owner & 0xFFFF_FFFF).to_bytes(4, self.order) for owner in self._values]
+
+
+class CgroupLocal(VmMap):
+    """BPF_MAP_TYPE_CGROUP_STORAGE and PERCPU_CGROUP_STORAGE: the value of the cgroup that a program is attached to."""
+
+    def __init__(self, spec: MapSpec, cpus: int, order: Order, fd: int = 0, lockable: bool = False) -> None:
+        super().__init__(spec, cpus, order, fd, lockable)
+        self._values = [self.region() for _ in range(cpus if "PERCPU" in self.type_name else 1)]
+
+    @property
+    def stored_size(self) -> int:
+        """The size of a value, or of all CPUs' values."""
+        return self.value_size if len(self._values) == 1 else rounded(self.value_size) * self.possible_cpus
+
+    def local(self, cpu: int) -> Pointer:
+        """`bpf_get_local_storage`."""
+        return Pointer(self._values[cpu if len(self._values) > 1 else 0])
+
+    def lookup(self, key: bytes, flags: int = 0) -> bytes | None:
+        """The value, whatever the key: the simulation has one cgroup."""
+        return bytes(self._values[0].data) if len(self._values) == 1 else joined(self._values)
+
+    def store(self, key: bytes, value: bytes, flags: int) -> int:
+        """Set the value."""
+        spread(self._values, value)
+        return 0
+
+    def erase(self, key: bytes) -> int:
+        """The value stays as long as the cgroup."""
+        return -errno.EINVAL
+
+    def key_list(self) -> list[bytes]:
+        """One key: of cgroup 1."""
+        return [(1).to_bytes(8, self.order).ljust(self.key_size, b"\0")[: self.key_size]]
 
 
 class StackTraces(VmMap):
