@@ -1,8 +1,14 @@
 """Options shared by all tests."""
 
+import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+# the same examples at every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=default looks further
+settings.register_profile("steady", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell's background job ignores Ctrl-C, and so would the processes that tests interrupt
