@@ -6,7 +6,7 @@ import errno
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pybpfc.abi.program_types import PROGRAM_TYPES, Section
 from pybpfc.diagnostics.errors import AttachError, LoadError
@@ -146,9 +146,7 @@ class Program:
         if attach is None:
             raise AttachError(
                 f"`{self.name}` in section `{self.section}` has no place that it could be attached to",
-                remedy=_ELSEWHERE.get(
-                    self.kind.attach, f"`{self.kind.name}` programs can be loaded but not yet attached by pybpfc"
-                ),
+                remedy=_ELSEWHERE.get(self.kind.attach, "attach it through the API of its kind, by its `fd`"),
             )
         link: Link = attach(self, *where, **options)
         self.links.append(link)
@@ -217,8 +215,9 @@ class Program:
             field = fields.get(name)
             if field is None:
                 raise LoadError(f"`{layout.name}` has no field `{name}`", remedy=f"it has {', '.join(fields)}")
+            order: Literal["little", "big"] = "big" if field.big_endian else sys.byteorder
             try:
-                raw[field.offset : field.offset + field.size] = field.encode(int(value), sys.byteorder)
+                raw[field.offset : field.offset + field.size] = int(value).to_bytes(field.size, order, signed=value < 0)
             except OverflowError:
                 raise LoadError(f"`{name}` of `{layout.name}` has {field.size} bytes; {value} does not fit") from None
         return bytes(raw)

@@ -21,13 +21,8 @@ from pybpfc.vm.values import PacketEnd, Pointer
 
 RAW_ARGUMENTS = 12
 _HIDDEN = 8
-
-_ARM_ARGUMENTS = tuple(f"x{n}" for n in range(8))
-# for each machine: registers of arguments, of a system call's arguments, of the result
-_CONVENTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
-    "x86_64": (("di", "si", "dx", "cx", "r8", "r9"), ("di", "si", "dx", "r10", "r8", "r9"), "ax"),
-    "aarch64": (_ARM_ARGUMENTS, _ARM_ARGUMENTS, "x0"),
-}
+_REGISTERS = ("di", "si", "dx", "cx", "r8", "r9")
+_SYSCALL_REGISTERS = ("di", "si", "dx", "r10", "r8", "r9")
 
 
 @dataclass(slots=True)
@@ -153,7 +148,7 @@ def _skb(request: _Request) -> Input:
         data, link_header = data[ETHERNET:], data[:ETHERNET]
     packet = Packet(data, writable=request.program_type not in _READ_ONLY)
     header = request.data[:ETHERNET].ljust(ETHERNET, b"\0")
-    context.set("protocol", int.from_bytes(header[12:14], "big"))
+    context.set("protocol", int.from_bytes(header[12:14], request.memory.order))
     context.set("pkt_type", _packet_type(header[:6]))
     context.set("ifindex", 1)
     _fill(context, request)
@@ -312,16 +307,15 @@ def _registers(request: _Request) -> Input:
     values = dict(ctx or {})
     arguments = [memory.place(v) for v in values.pop("args", ())]
     placed: dict[str, Any] = {}
-    machine = "x86_64" if any(f.name == "di" for f in struct.fields) else "aarch64"
-    for_calls, for_syscalls, result = _CONVENTIONS[machine]
-    if request.kind is not None and request.kind.attach == "ksyscall":
+    names = {f.name for f in struct.fields}
+    if request.kind is not None and request.kind.attach == "ksyscall" and "di" in names:
         inner = bytearray(CONTEXTS["pt_regs"].size)
-        _set_registers(inner, dict(zip(for_syscalls, arguments, strict=False)), memory)
-        placed[for_calls[0]] = memory.place(KernelMemory(inner))
+        _set_registers(inner, dict(zip(_SYSCALL_REGISTERS, arguments, strict=False)), memory)
+        placed["di"] = memory.place(KernelMemory(inner))
     else:
-        placed.update(zip(for_calls, arguments, strict=False))
+        placed.update(zip(_REGISTERS, arguments, strict=False))
     if "ret" in values:
-        placed[result] = values.pop("ret")
+        placed["ax"] = values.pop("ret")
     registers = bytearray(struct.size)
     _set_registers(registers, {**placed, **values}, memory, struct.name)
     return Input(RecordContext(label, bytes(registers)), arguments=arguments)
