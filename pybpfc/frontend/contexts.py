@@ -29,11 +29,12 @@ class DataLoc:
 class ContextType(Struct):
     """A context: read and written field by field at constant offsets."""
 
-    __slots__ = ("packet", "special", "writable")
+    __slots__ = ("packet", "short", "special", "writable")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.special: dict[str, DataLoc] = {}
+        self.short: frozenset[str] = frozenset()
         self.writable: frozenset[str] = frozenset()
         self.packet: tuple[int, int] | None = None
 
@@ -49,6 +50,7 @@ def uapi_context(struct: ContextStruct) -> ContextType:
             writable.add(field.name)
     context.set_layout(tuple(fields), struct.size, 8 if struct.size % 8 == 0 else 4)
     context.writable = frozenset(writable)
+    context.short = frozenset(field.name for field in struct.fields if field.short)
     data, end = context.find("data"), context.find("data_end")
     if data is not None and end is not None:
         context.packet = (data.offset, end.offset)

@@ -6,7 +6,7 @@ import errno
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.program_types import PROGRAM_TYPES, Section
 from pybpfc.diagnostics.errors import AttachError, LoadError
@@ -215,9 +215,8 @@ class Program:
             field = fields.get(name)
             if field is None:
                 raise LoadError(f"`{layout.name}` has no field `{name}`", remedy=f"it has {', '.join(fields)}")
-            order: Literal["little", "big"] = "big" if field.big_endian else sys.byteorder
             try:
-                raw[field.offset : field.offset + field.size] = int(value).to_bytes(field.size, order, signed=value < 0)
+                raw[field.offset : field.offset + field.size] = field.encode(int(value), sys.byteorder)
             except OverflowError:
                 raise LoadError(f"`{name}` of `{layout.name}` has {field.size} bytes; {value} does not fit") from None
         return bytes(raw)

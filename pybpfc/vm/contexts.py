@@ -93,9 +93,7 @@ class StructContext(Region):
         field = next((f for f in self.struct.fields if f.name == name), None)
         if field is None:
             raise unknown_field(self.struct.name, name, [f.name for f in self.struct.fields])
-        return int.from_bytes(
-            self.data[field.offset : field.offset + field.size], "big" if field.big_endian else self.order
-        )
+        return field.decode(self.data[field.offset : field.offset + field.size], self.order)
 
     def set(self, name: str, value: int) -> None:
         """Set a field to a number in host order."""
@@ -145,7 +143,7 @@ class ContextImage(bytes):
         raw = self[field.offset : field.offset + field.size]
         order: Order = "big" if field.big_endian else self.order
         if field.size in (1, 2, 4, 8):
-            return int.from_bytes(raw, order, signed=field.signed)
+            return field.decode(raw, self.order)
         return [int.from_bytes(raw[i : i + 4], order) for i in range(0, field.size, 4)]
 
 
@@ -166,7 +164,8 @@ def encode_field(field: ContextField, value: Any, order: Order) -> bytes:
         return b"".join((int(v) & 0xFFFF_FFFF).to_bytes(4, side) for v in value).ljust(field.size, b"\0")
     if not isinstance(value, int):
         raise VmError(f"`{field.name}` is a number, not {value!r}")
-    return (value & (1 << 8 * field.size) - 1).to_bytes(field.size, side)
+    bits = 16 if field.short else 8 * field.size
+    return field.encode(value & (1 << bits) - 1, order)
 
 
 def unknown_field(what: str, name: str, known: list[str]) -> VmError:

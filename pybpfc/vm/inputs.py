@@ -21,8 +21,13 @@ from pybpfc.vm.values import PacketEnd, Pointer
 
 RAW_ARGUMENTS = 12
 _HIDDEN = 8
-_REGISTERS = ("di", "si", "dx", "cx", "r8", "r9")
-_SYSCALL_REGISTERS = ("di", "si", "dx", "r10", "r8", "r9")
+
+_ARM_ARGUMENTS = tuple(f"x{n}" for n in range(8))
+# for each machine: registers of arguments, of a system call's arguments, of the result
+_CONVENTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "x86_64": (("di", "si", "dx", "cx", "r8", "r9"), ("di", "si", "dx", "r10", "r8", "r9"), "ax"),
+    "aarch64": (_ARM_ARGUMENTS, _ARM_ARGUMENTS, "x0"),
+}
 
 
 @dataclass(slots=True)
@@ -148,7 +153,7 @@ def _skb(request: _Request) -> Input:
         data, link_header = data[ETHERNET:], data[:ETHERNET]
     packet = Packet(data, writable=request.program_type not in _READ_ONLY)
     header = request.data[:ETHERNET].ljust(ETHERNET, b"\0")
-    context.set("protocol", int.from_bytes(header[12:14], request.memory.order))
+    context.set("protocol", int.from_bytes(header[12:14], "big"))
     context.set("pkt_type", _packet_type(header[:6]))
     context.set("ifindex", 1)
     _fill(context, request)

@@ -147,9 +147,22 @@ def _map_object(low: Lowering, e: t.MapObject) -> Value:
 def _context_member(low: Lowering, e: t.ContextMember) -> Value:
     type = _context_type(e)
     value = low.b.context_load(lower_value(low, e.context), e.offset, register_type(type))
+    if is_short(e):
+        return swap_short(low, value)
     if isinstance(type, Int) and type.big_endian:
         return low.b.byte_swap(value)
     return value
+
+
+def is_short(e: t.ContextMember) -> bool:
+    """Whether a field of four bytes holds a 16-bit number in network order (`protocol`, `user_port`)."""
+    struct = e.context.type.to if isinstance(e.context.type, Pointer) else None
+    return e.name in getattr(struct, "short", ())
+
+
+def swap_short(low: Lowering, value: Value) -> Value:
+    """The lower 16 bits of a u32 between network and host order."""
+    return low.b.convert(low.b.byte_swap(low.b.convert(value, Int(16, False))), value.type)
 
 
 def _context_type(e: t.ContextMember) -> Any:

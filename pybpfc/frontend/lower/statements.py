@@ -7,7 +7,7 @@ from typing import Any
 
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.lower.context import LoopBlocks, Lowering, register_type
-from pybpfc.frontend.lower.expressions import lower_address, lower_branch, lower_value
+from pybpfc.frontend.lower.expressions import is_short, lower_address, lower_branch, lower_value, swap_short
 from pybpfc.frontend.lower.memory import (
     alignment,
     copy_aggregate,
@@ -60,7 +60,9 @@ def _store_context(low: Lowering, s: t.StoreContext) -> None:
     pointer = s.target.context.type
     struct = getattr(pointer, "to", None)
     field = struct.find(s.target.name) if isinstance(struct, Struct) else None
-    if field is not None and isinstance(field.type, Int) and field.type.big_endian:
+    if is_short(s.target):
+        value = swap_short(low, value)
+    elif field is not None and isinstance(field.type, Int) and field.type.big_endian:
         value = low.b.byte_swap(value)
     low.b.context_store(context, s.target.offset, value)
 
