@@ -86,9 +86,9 @@ def available(c: FunctionChecker, span: Span, helper: Helper) -> bool:
 
 def forbidden(helper: Helper, program: t.ProgramKind) -> catalog.ErrorClass | None:
     """Why a program of this kind may not call the helper; None when it may."""
-    if program.type.name not in helper.available:
-        return catalog.HelperNotAvailable(helper.name, program.type.name, program.section)
     section = match_section(program.section)
+    if not helper.usable(program.type.name, section.expected_attach_type if section is not None else None):
+        return catalog.HelperNotAvailable(helper.name, program.type.name, program.section)
     if helper.sleepable_only and not (section is not None and section.sleepable):
         return catalog.HelperNeedsSleep(helper.name)
     return None
@@ -153,7 +153,7 @@ def _plain_argument(c: FunctionChecker, value: t.Expr, param: Param) -> t.Expr:
     if isinstance(value, t.NoneValue) and name.endswith("_OR_NULL"):
         return t.Literal(value.span, U64, 0)
     if "_MEM" in name or name.startswith("ARG_PTR_TO_CONST_STR") or "LONG" in name or "INT" in name:
-        return memory(c, value, param, writes="UNINIT" in name)
+        return memory(c, value, param, writes=param.writes)
     if isinstance(value.type, Pointer):
         return may_be_none(c, value) if value.type.nullable and not name.endswith("_OR_NULL") else value
     return c.error(catalog.HelperArgument(param.name, "a pointer", describe(value)), value.span)
