@@ -312,15 +312,16 @@ def _registers(request: _Request) -> Input:
     values = dict(ctx or {})
     arguments = [memory.place(v) for v in values.pop("args", ())]
     placed: dict[str, Any] = {}
-    names = {f.name for f in struct.fields}
-    if request.kind is not None and request.kind.attach == "ksyscall" and "di" in names:
+    machine = "x86_64" if any(f.name == "di" for f in struct.fields) else "aarch64"
+    for_calls, for_syscalls, result = _CONVENTIONS[machine]
+    if request.kind is not None and request.kind.attach == "ksyscall":
         inner = bytearray(CONTEXTS["pt_regs"].size)
-        _set_registers(inner, dict(zip(_SYSCALL_REGISTERS, arguments, strict=False)), memory)
-        placed["di"] = memory.place(KernelMemory(inner))
+        _set_registers(inner, dict(zip(for_syscalls, arguments, strict=False)), memory)
+        placed[for_calls[0]] = memory.place(KernelMemory(inner))
     else:
-        placed.update(zip(_REGISTERS, arguments, strict=False))
+        placed.update(zip(for_calls, arguments, strict=False))
     if "ret" in values:
-        placed["ax"] = values.pop("ret")
+        placed[result] = values.pop("ret")
     registers = bytearray(struct.size)
     _set_registers(registers, {**placed, **values}, memory, struct.name)
     return Input(RecordContext(label, bytes(registers)), arguments=arguments)

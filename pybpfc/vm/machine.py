@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from pybpfc.abi import insn as isa
-from pybpfc.abi.helpers import HELPER_NAMES, helper_by_id
+from pybpfc.abi.helpers import HELPER_NAMES, HELPERS, helper_by_id
 from pybpfc.abi.program_types import Section, match_section
 from pybpfc.formats.errors import FormatError
 from pybpfc.formats.link import LinkedProgram, link_program
@@ -21,7 +21,7 @@ from pybpfc.vm.address_space import AddressSpace
 from pybpfc.vm.constants import Constants
 from pybpfc.vm.errors import Place, VmError
 from pybpfc.vm.execution import Execution
-from pybpfc.vm.helpers import HELPER_FUNCTIONS, KERNEL_FUNCTIONS, Function, missing, override
+from pybpfc.vm.helpers import HELPER_FUNCTIONS, KERNEL_FUNCTIONS, Function, marking_null, missing, override
 from pybpfc.vm.helpers.timers import Timer
 from pybpfc.vm.inputs import Input, make_input
 from pybpfc.vm.maps import VmMap, create_map
@@ -156,7 +156,9 @@ class Machine:
             names["frame"] = Execution.frame
             names["packet"] = Execution.packet_load
             for number, name in HELPER_NAMES.items():
-                names[f"h{number}"] = self.helper(name)
+                function = self.helper(name)
+                nullable = probing and "OR_NULL" in HELPERS[name].result.kind.name
+                names[f"h{number}"] = marking_null(function) if nullable else function
             self._namespaces[probing] = names
         return self._namespaces[probing]
 
@@ -166,7 +168,7 @@ class Machine:
 
     def kfunc(self, name: str) -> Function:
         """The function behind a kernel function."""
-        return self._given.get(name) or KERNEL_FUNCTIONS.get(name) or missing(name)
+        return marking_null(self._given.get(name) or KERNEL_FUNCTIONS.get(name) or missing(name))
 
     # ------------------------------------------------------------------------------ runs
 

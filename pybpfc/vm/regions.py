@@ -147,14 +147,14 @@ class StackFrame(Region):
             self._refuse(at, size)
         if self.pointers and at & -8 in self.pointers:
             self._forget(at, size)
-        if value.__class__ is int:
+        if isinstance(value, int):
             self.data[at : at + size] = (value & MASK64 >> 64 - 8 * size).to_bytes(size, order)
             self.written[at : at + size] = b"\1" * size
             return
         demand_set(value)
         if size != 8:
-            raise VmError(f"{size} of the 8 bytes of {value.describe()} are stored")  # type: ignore[union-attr]
-        self.pointers[at] = value  # type: ignore[assignment]
+            raise VmError(f"{size} of the 8 bytes of {value.describe()} are stored")
+        self.pointers[at] = value
         self.written[at : at + 8] = bytes(8)
 
     def load_for_update(self, at: int, size: int, order: Order) -> int:

@@ -16,6 +16,7 @@ from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import U32, Type, size_of
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.maps import VmMap
+from pybpfc.vm.maps.events import EventMap
 from pybpfc.vm.maps.tables import ArrayTable
 from pybpfc.vm.result import SimulatedGlobals
 
@@ -68,11 +69,12 @@ class TypedView:
             key = U32 if numbers else type_or_bytes(self._converted, spec.key_type_id, spec.key_size)
         if value is None:
             numbers = not spec.value_type_id and kind.value in _NUMBERS and spec.value_size == 4
-            value = U32 if numbers else type_or_bytes(self._converted, spec.value_type_id, spec.value_size)
+            size = 0 if isinstance(handle, EventMap) and not spec.value_type_id else spec.value_size
+            value = U32 if numbers and size else type_or_bytes(self._converted, spec.value_type_id, size)
         return map_object(handle, key, value)
 
     def _event_codec(self, name: str, handle: VmMap) -> Codec | None:
-        if handle.spec.is_data or "reader" not in dir(handle):
+        if not isinstance(handle, EventMap):
             return None
         value = self._types.get(name, (None, None))[1] or self.maps[name].declaration.value
         return codec_for(value) if value is not None and size_of(value) else None

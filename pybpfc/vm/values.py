@@ -229,6 +229,23 @@ class PacketEnd(Pointer):
         return super().__sub__(other) if isinstance(other, Pointer) else self.__add__(other)
 
 
+class Null(int):
+    """The null of a helper that found nothing, where other zeros are pointers to kernel objects that the kernel guards.
+
+    It is the number 0, but memory can't be reached through it.
+    """
+
+    __slots__ = ()
+
+    def __and__(self, mask: int) -> int:
+        return self if mask == MASK64 else 0
+
+    __rand__ = __and__
+
+
+NULL = Null()
+
+
 class MapReference(Reference):
     """A map, as helpers take it."""
 

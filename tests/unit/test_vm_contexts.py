@@ -43,7 +43,7 @@ def test_skb_fields() -> None:
     result = run(*parts, section="tc", data=ETHERNET + bytes(50), ctx={"mark": 41, "priority": 3, "cb": [1, 2]})
     assert result.retval == 64
     assert (result.ctx.mark, result.ctx.priority, result.ctx.cb) == (42, 3, [77, 2, 0, 0, 0])
-    assert (result.ctx.protocol, result.ctx.pkt_type, result.ctx.ifindex) == (8, 0, 1)
+    assert (result.ctx.protocol, result.ctx.pkt_type, result.ctx.ifindex) == (0x0800, 0, 1)
     with pytest.raises(AttributeError, match="no field `colour`"):
         _ = result.ctx.colour
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybpfc.vm.helpers import checksum, dynptr, events, format, kernel, maps, memory, network, system, timers
 from pybpfc.vm.helpers.base import HELPER_FUNCTIONS, KERNEL_FUNCTIONS, Function
-from pybpfc.vm.helpers.overrides import missing, override
+from pybpfc.vm.helpers.overrides import marking_null, missing, override
 
 __all__ = [
     "HELPER_FUNCTIONS",
@@ -16,6 +16,7 @@ __all__ = [
     "format",
     "kernel",
     "maps",
+    "marking_null",
     "memory",
     "missing",
     "network",

@@ -93,7 +93,7 @@ def read(value: Value, size: int) -> bytes:
 
 def read_or_null(value: Value, size: int) -> bytes:
     """`read`, for parameters that take null with size 0."""
-    if value.__class__ is int and value == 0 and size == 0:
+    if isinstance(value, int) and value == 0 and size == 0:
         return b""
     return read(value, size)
 

@@ -132,7 +132,7 @@ def tail_call(vm: Execution, ctx: Value, map: Value, index: Value) -> object:
 def storage_get(vm: Execution, map: Value, owner: Value, value: Value, flags: Value) -> Value:
     """A reference to the value of a kernel object, or 0."""
     storage: LocalStorage = map_of(map, LocalStorage)
-    initial = None if value.__class__ is int and value == 0 else read(value, storage.value_size)
+    initial = None if isinstance(value, int) and value == 0 else read(value, storage.value_size)
     return storage.get(address(owner), initial, number(flags))
 
 

@@ -337,12 +337,7 @@ def release(vm: Execution, sock: Value) -> int:
 @helper("bpf_sk_fullsock", "bpf_get_listener_sock", "bpf_tcp_sock")
 def full_socket(vm: Execution, sock: Value) -> Value:
     """The socket itself, where there is one."""
-    return sock if number_or_pointer(sock) else 0
-
-
-def number_or_pointer(value: Value) -> bool:
-    """Whether a register holds something that is not null."""
-    return value.__class__ is not int or value != 0
+    return 0 if isinstance(sock, int) and sock == 0 else sock
 
 
 @helper("bpf_msg_apply_bytes", "bpf_msg_cork_bytes")

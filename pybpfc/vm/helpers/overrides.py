@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pybpfc.abi.helpers import HELPERS, Helper
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.helpers.base import Function, write
-from pybpfc.vm.values import MASK64, MapReference, NonScalar, Uninitialised, Value, signed64
+from pybpfc.vm.values import MASK64, NULL, MapReference, NonScalar, Uninitialised, Value, signed64
 
 if TYPE_CHECKING:
     from pybpfc.vm.execution import Execution
@@ -46,6 +46,16 @@ def missing(name: str) -> Function:
             f"the simulation has no `{name}`",
             remedy=f"give it as a function or a constant: `helpers={{{name!r}: …}}`",
         )
+
+    return call
+
+
+def marking_null(function: Function) -> Function:
+    """The same function, whose 0 is a null that can't be read through; see `Null`."""
+
+    def call(vm: Execution, *registers: Value) -> Any:
+        answer = function(vm, *registers)
+        return NULL if answer.__class__ is int and answer == 0 else answer
 
     return call
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from pybpfc.abi.contexts import CONTEXTS
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.helpers.base import context, helper, memory, number, number32, room, write
 from pybpfc.vm.values import Value
@@ -159,8 +160,9 @@ def attach_cookie(vm: Execution, ctx: Value) -> int:
 @helper("bpf_get_func_ip")
 def function_address(vm: Execution, ctx: Value) -> int:
     """The address of the probed function: the instruction pointer where there are registers."""
-    region = context(vm, ctx)
-    return int.from_bytes(region.data[128:136], vm.order) if region.size >= 168 else 0
+    region, registers = context(vm, ctx), CONTEXTS["pt_regs"]
+    place = next((f.offset for f in registers.fields if f.name in ("ip", "pc")), 0)
+    return int.from_bytes(region.data[place : place + 8], vm.order) if region.size >= registers.size else 0
 
 
 @helper("bpf_get_retval")
