@@ -16,6 +16,7 @@ from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.btf import Btf
 from pybpfc.formats.errors import BadBtf
 from pybpfc.runtime.attributes import BtfLoad
+from pybpfc.runtime.permissions import exhausted
 from pybpfc.runtime.syscall import Command, Fd, address, bpf, buffer_of
 
 INT, PTR, STRUCT, UNION, ENUM, TYPEDEF, CONST = 1, 2, 4, 5, 6, 8, 10
@@ -247,6 +248,10 @@ def load_btf(image: BtfImage) -> Fd:
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES):
             raise
+        if lacking := exhausted(error.errno or 0):
+            raise LoadError(
+                f"the object's types can't be loaded: {lacking[0]}", errno=error.errno or 0, remedy=lacking[1]
+            ) from None
     from pybpfc.runtime.features import btf_feature
 
     image.sanitise(btf_feature)

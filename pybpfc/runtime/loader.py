@@ -58,7 +58,7 @@ def load_object(
     spec = read_source(source)
     with ExitStack() as stack:
         loading = _Loading(spec, dict(types or {}), dict(maps or {}), pin_root, stack)
-        loaded = loading.run(dict(consts or {}))
+        loaded = loading.run(dict(consts or {}), attach_options or {})
         stack.pop_all()
     loaded.attach_options = dict(attach_options or {})
     if attach:
@@ -104,11 +104,12 @@ class _Loading:
     kinds: dict[str, Section] = field(default_factory=dict)
     globals: dict[str, tuple[VariableSpec, Codec]] = field(default_factory=dict)
 
-    def run(self, consts: dict[str, Any]) -> LoadedObject:
+    def run(self, consts: dict[str, Any], options: Mapping[str, Any]) -> LoadedObject:
         """All phases but attaching."""
         if not self.spec.programs and not self.spec.maps:
             raise LoadError("the object has neither programs nor maps", remedy="compile something into it")
         self._check_kinds()
+        self._check_names(options)
         self._find_globals()
         specs = self._with_constants(consts)
         try:
@@ -139,6 +140,13 @@ class _Loading:
                         f"`{function.name}` uses `{relocation.symbol}` of the kernel, which is not supported yet",
                         remedy="leave out `extern` variables (__ksym, __kconfig) and kernel functions",
                     )
+
+    def _check_names(self, options: Mapping[str, Any]) -> None:
+        for name in options:
+            if name not in self.spec.programs:
+                close = closest(name, self.spec.programs)
+                hint = f"did you mean `{close}`?" if close else f"it has {', '.join(self.spec.programs) or 'none'}"
+                raise LoadError(f"the object has no program `{name}` that options could be for", remedy=hint)
 
     def _denied(self, error: PermissionError) -> LoadError:
         """What the whole object needs: better told once than map by map."""

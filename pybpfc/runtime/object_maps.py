@@ -16,7 +16,7 @@ from pybpfc.formats.spec import MapSpec
 from pybpfc.runtime.attributes import MapCreate
 from pybpfc.runtime.cpus import possible_cpus
 from pybpfc.runtime.maps import TYPE_NAMES, Map, map_info
-from pybpfc.runtime.permissions import permission_denied, with_memory_limit_raised
+from pybpfc.runtime.permissions import exhausted, permission_denied, with_memory_limit_raised
 from pybpfc.runtime.syscall import BPF_F_MMAPABLE, ENOTSUPP, Command, Fd, bpf, object_get, object_name
 
 BPF_F_NUMA_NODE, BPF_F_RDONLY_PROG = 1 << 2, 1 << 7
@@ -116,6 +116,8 @@ def _reason(spec: MapSpec, number: int) -> tuple[str, str]:
     name = TYPE_NAMES.get(spec.type, "")
     short = name.removeprefix("BPF_MAP_TYPE_")
     size = spec.max_entries * (spec.key_size + spec.value_size)
+    if number != errno.ENOMEM and (lacking := exhausted(number)):
+        return lacking
     match number:
         case errno.ENOMEM | errno.E2BIG:
             return (

@@ -115,6 +115,21 @@ def _lockdown() -> str:
     return text.partition("[")[2].partition("]")[0]
 
 
+def exhausted(number: int) -> tuple[str, str] | None:
+    """Cause and remedy of an errno that is about the system and not about what was asked: no more files, no bpf(2)."""
+    match number:
+        case errno.EMFILE:
+            return "this process has too many files open", "raise its limit (`ulimit -n`), or close some objects"
+        case errno.ENFILE:
+            return "the system has too many files open", "raise `sysctl fs.file-max`"
+        case errno.ENOMEM:
+            return "the kernel has no memory for it", "make it smaller, or free some"
+        case errno.ENOSYS:
+            return "this system has no bpf(2)", "use Linux; `bpf.simulate` runs programs on any system"
+        case _:
+            return None
+
+
 def with_memory_limit_raised(attempt: Callable[[], _T]) -> _T:
     """Call `attempt`; if the memlock limit of kernels before 5.11 seems to forbid it, raise the limit and try again."""
     try:

@@ -24,7 +24,7 @@ from pybpfc.formats.link import LinkedProgram
 from pybpfc.formats.spec import LineInfo
 from pybpfc.runtime.attributes import ProgLoad
 from pybpfc.runtime.btf_load import BtfImage
-from pybpfc.runtime.permissions import needed_for, permission_denied, with_memory_limit_raised
+from pybpfc.runtime.permissions import exhausted, needed_for, permission_denied, with_memory_limit_raised
 from pybpfc.runtime.syscall import Command, Fd, address, bpf, buffer_of, object_name
 
 if TYPE_CHECKING:
@@ -294,6 +294,8 @@ def _refusal(job: Job, error: OSError, log: str) -> LoadError:
         return permission_denied(f"loading `{name}`", needed_for(job.kind.program_type), number=number)
     kind = PROGRAM_TYPES[job.kind.program_type]
     reason, remedy = "the kernel does not take its attributes", "see `pybpfc features` for what this kernel can"
+    if lacking := exhausted(number):
+        reason, remedy = lacking
     match number:
         case errno.E2BIG:
             reason = f"it has {len(job.program.insns) // SIZE} instructions, more than this process may load"
@@ -306,8 +308,6 @@ def _refusal(job: Job, error: OSError, log: str) -> LoadError:
             elif running() < job.kind.since:
                 reason = f"this kernel has no `{job.kind.name}` programs"
                 remedy = f"they take kernel {job.kind.since}"
-        case errno.ENOMEM:
-            reason, remedy = "the kernel has no memory for it", "free some"
         case 524:
             reason, remedy = "this kernel can't run it", "check that the JIT is on: `sysctl net.core.bpf_jit_enable`"
     return LoadError(f"`{name}` could not be loaded: {reason}", errno=number, remedy=remedy)

@@ -146,7 +146,9 @@ class Program:
         if attach is None:
             raise AttachError(
                 f"`{self.name}` in section `{self.section}` has no place that it could be attached to",
-                remedy=_ELSEWHERE.get(self.kind.attach, "attach it through the API of its kind, by its `fd`"),
+                remedy=_ELSEWHERE.get(
+                    self.kind.attach, f"`{self.kind.name}` programs can be loaded but not yet attached by pybpfc"
+                ),
             )
         link: Link = attach(self, *where, **options)
         self.links.append(link)

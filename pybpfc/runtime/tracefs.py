@@ -7,6 +7,7 @@ import os
 from typing import Literal
 
 from pybpfc.diagnostics.errors import AttachError, PermissionDenied
+from pybpfc.runtime.permissions import exhausted
 from pybpfc.runtime.syscall import Fd, mount_detached
 
 _PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
@@ -44,6 +45,8 @@ def root() -> Fd:
                 remedy="run as root, or let root mount it for you: `mount -t tracefs tracefs /sys/kernel/tracing` "
                 "and make it readable",
             ) from None
+        if exhausted(number):
+            raise _unreadable("tracefs", error) from None
         raise AttachError(
             "tracefs, which lists the tracepoints, is not to be had",
             errno=number,
@@ -85,6 +88,14 @@ def tracepoint_file(category: str, name: str, file: Literal["id", "format"]) -> 
             errno=error.errno or errno.EACCES,
             remedy="run as root, or grant CAP_DAC_READ_SEARCH too, or make tracefs readable (mount option mode=755)",
         ) from None
+    except OSError as error:
+        raise _unreadable(f"the tracepoint `{category}/{name}`", error) from None
+
+
+def _unreadable(what: str, error: OSError) -> AttachError:
+    number = error.errno or errno.EIO
+    cause, remedy = exhausted(number) or (os.strerror(number), "")
+    return AttachError(f"{what} can't be read", errno=number, cause=cause, remedy=remedy)
 
 
 def _unknown(category: str, name: str) -> AttachError:

@@ -393,3 +393,37 @@ def test_big_sections_and_many_variables(tmp_path: Path) -> None:
         assert obj.f.test_run(data=bytes(64)).retval == 150
         assert obj.globals.v199 == 199
         assert obj.globals.space[99999] == 7
+
+
+def test_options_for_programs_that_are_not_there() -> None:
+    with no_leak(), pytest.raises(LoadError, match="no program `giv`") as caught:
+        load_object(from_c(RETURNS), attach_options={"giv": {"interface": "lo"}})
+    assert "`give`" in caught.value.remedy
+
+
+def test_running_out_of_descriptors_at_any_point() -> None:
+    """Whatever step comes to lack one, it says so and gives back what was taken."""
+    import resource
+
+    data = from_c(MAPS + COUNTER)
+    load_object(data).close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = set(map(int, os.listdir("/proc/self/fd")))
+    free = [number for number in range(1000) if number not in used]
+    outcomes: list[str] = []
+    for spare in range(25):
+        try:
+            with no_leak():
+                resource.setrlimit(resource.RLIMIT_NOFILE, (free[spare], hard))
+                try:
+                    load_object(data).close()
+                    outcomes.append("")
+                except PybpfcError as error:
+                    outcomes.append(str(error))
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert outcomes[-1] == ""
+    assert outcomes[3]
+    assert all("too many files" in outcome.lower() for outcome in outcomes if outcome), outcomes

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pybpfc.abi.attach_types import LINK_TYPES
 from pybpfc.diagnostics.errors import AttachError, LoadError, PermissionDenied, PybpfcError
 from pybpfc.runtime import attributes
-from pybpfc.runtime.permissions import missing, permission_denied
+from pybpfc.runtime.permissions import exhausted, missing, permission_denied
 from pybpfc.runtime.syscall import Command, Fd, bpf, object_info, object_pin
 
 if TYPE_CHECKING:
@@ -196,6 +196,9 @@ def attach_error(
         )
     if denied:
         return permission_denied(action, needs, number=number)
+    if lacking := exhausted(number):
+        message = f"`{program.name}` could not be attached to {target}"
+        return AttachError(message, errno=number, cause=lacking[0], remedy=lacking[1])
     if number == errno.EBADF:
         return AttachError(f"`{program.name}` could not be attached to {target}: it is closed", errno=number)
     return AttachError(f"`{program.name}` could not be attached to {target}", errno=number, cause=os.strerror(number))
@@ -207,6 +210,7 @@ ATTACHERS: dict[str, str] = {
     "tracing": "tracing",
     "xdp": "xdp",
     "tcx": "tcx",
+    "netkit": "tcx",
     "cgroup": "cgroup",
     "perf_event": "perf_event",
     "kprobe": "kprobe",

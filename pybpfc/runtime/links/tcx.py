@@ -1,4 +1,4 @@
-"""tcx: packets at the traffic control hooks of an interface, with an order among programs (kernel 6.6)."""
+"""tcx and netkit: packets at hooks of an interface, with an order among programs (kernel 6.6 and 6.7)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ class TcxLink(Link):
     """A program on an interface's ingress or egress."""
 
     kind: ClassVar[str] = "tcx"
+
+
+class NetkitLink(TcxLink):
+    """A program on one end of a netkit pair."""
+
+    kind: ClassVar[str] = "netkit"
 
 
 def attach(
@@ -40,7 +46,7 @@ def attach(
         fd = create_link(program, index, attach_type, flags=flags, ordered=(relative, expected_revision))
     except OSError as error:
         raise attach_error(program, error, target, _CAUSES, ("CAP_NET_ADMIN",)) from None
-    return TcxLink(program, fd, target)
+    return (NetkitLink if program.kind.attach == "netkit" else TcxLink)(program, fd, target)
 
 
 def order(before: Program | Link | None, after: Program | Link | None, first: bool) -> tuple[int, int]:
