@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 import select
 import signal
@@ -19,7 +20,7 @@ Batch = tuple[memoryview, int, int]
 """A run of events: their memory, their number, and the bytes from one to the next."""
 
 
-class EventReader:
+class EventReader(abc.ABC):
     """The consumer of a buffer. Subclasses say which descriptors tell of events and how to take events out."""
 
     def __init__(self, name: str) -> None:
@@ -34,21 +35,21 @@ class EventReader:
 
     # ------------------------------------------------------------ what the subclasses provide
 
+    @abc.abstractmethod
     def _drain(self, limit: int) -> list[Any]:
         """Up to `limit` events that are there (a few more are fine); called with the lock held."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _take_batch(self) -> Batch | None:
         """A run of events in memory, left in the buffer until `_finish_batch`; called with the lock held."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _finish_batch(self) -> None:
         """Give the memory of the last batch back to the programs; called with the lock held."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _release(self) -> None:
         """Let go of memory and descriptors; called once, with the lock held."""
-        raise NotImplementedError
 
     @property
     def lost(self) -> int:
