@@ -229,3 +229,36 @@ ROWS: dict[str, Row] = {
     "bpf_cgrp_storage_get": (210, "6.2", "", "void *", "PTR_TO_MAP_VALUE_OR_NULL", "void *map: CONST_MAP_PTR; struct cgroup *cgroup: PTR_TO_BTF_ID_OR_NULL; void *value: PTR_TO_MAP_VALUE_OR_NULL; __u64 flags: ANYTHING", "base", "The program's storage in a cgroup, created on request."),
     "bpf_cgrp_storage_delete": (211, "6.2", "", "long", "INTEGER", "void *map: CONST_MAP_PTR; struct cgroup *cgroup: PTR_TO_BTF_ID_OR_NULL", "base", "Delete the program's storage in a cgroup."),
 }
+
+_NOT_TRACING = "base -KPROBE -TRACEPOINT -PERF_EVENT -RAW_TRACEPOINT -RAW_TRACEPOINT_WRITABLE -TRACING -LSM -SYSCALL"
+_NOT_CURRENT = "tc lwt SOCKET_FILTER XDP CGROUP_SKB SOCK_OPS SK_SKB SK_REUSEPORT FLOW_DISSECTOR STRUCT_OPS SK_LOOKUP NETFILTER"
+
+LATER: dict[str, tuple[tuple[str, str], ...]] = {
+    "bpf_get_current_pid_tgid": (("6.10", _NOT_CURRENT),),
+    "bpf_get_current_uid_gid": (("6.16", _NOT_CURRENT),),
+    "bpf_get_current_comm": (("6.16", f"{_NOT_CURRENT} SK_MSG"),),
+    "bpf_get_cgroup_classid": (
+        ("6.16", "tracing SOCKET_FILTER XDP CGROUP_SKB SOCK_OPS SK_SKB SK_REUSEPORT FLOW_DISSECTOR STRUCT_OPS SK_LOOKUP NETFILTER"),
+    ),
+    "bpf_perf_event_read": (("6.16", _NOT_TRACING),),
+    "bpf_current_task_under_cgroup": (
+        ("6.12", "CGROUP_SOCK CGROUP_DEVICE CGROUP_SOCK_ADDR CGROUP_SYSCTL CGROUP_SOCKOPT"),
+        ("6.16", f"{_NOT_CURRENT} SK_MSG"),
+    ),
+    "bpf_perf_event_read_value": (("6.16", _NOT_TRACING),),
+    "bpf_get_current_cgroup_id": (("6.12", _NOT_CURRENT),),
+    "bpf_send_signal": (("6.16", _NOT_TRACING),),
+    "bpf_send_signal_thread": (("6.16", _NOT_TRACING),),
+    "bpf_get_ns_current_pid_tgid": (("6.10", _NOT_TRACING),),
+    "bpf_get_netns_cookie": (("6.15", "tc SOCKET_FILTER CGROUP_SKB"),),
+    "bpf_get_current_ancestor_cgroup_id": (("6.12", _NOT_CURRENT),),
+    "bpf_get_task_stack": (("6.16", _NOT_TRACING),),
+    "bpf_copy_from_user": (("6.16", _NOT_TRACING),),
+    "bpf_task_storage_get": (("6.16", _NOT_TRACING),),
+    "bpf_task_storage_delete": (("6.16", _NOT_TRACING),),
+    "bpf_get_attach_cookie": (("6.10", "RAW_TRACEPOINT RAW_TRACEPOINT_WRITABLE"),),
+    "bpf_get_branch_snapshot": (("6.16", _NOT_TRACING),),
+    "bpf_find_vma": (("6.16", _NOT_TRACING),),
+    "bpf_copy_from_user_task": (("6.16", _NOT_TRACING),),
+}
+"""Helpers that some program types got later than others: first kernel, program types. Kernels 6.1, 6.12 and 6.18 were asked."""

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pybpfc.abi.helper_table import ROWS, Row
+from pybpfc.abi.helper_table import LATER, ROWS, Row
 from pybpfc.abi.tables import LazyTable
 from pybpfc.abi.versions import KernelVersion, version
 
@@ -124,6 +124,13 @@ class Helper:
         hooks = self.attach_types.get(program_type)
         return program_type in self.available and (hooks is None or attach_type is None or attach_type in hooks)
 
+    def since_in(self, program_type: str) -> KernelVersion:
+        """The first kernel that lets programs of this type call the helper."""
+        for since, types in LATER.get(self.name, ()):
+            if program_type in program_types(types):
+                return version(since)
+        return self.since
+
     def params_in(self, program_type: str) -> tuple[Param, ...]:
         """The parameters as programs of this type have them: some hooks give a socket where others give the context."""
         for types, index, kind in VARIANTS.get(self.name, ()):
@@ -194,14 +201,20 @@ _HOOKS: dict[str, dict[str, str]] = {
 
 
 @functools.cache
-def _program_types(text: str) -> frozenset[str]:
-    names = {"EXT"}
+def program_types(text: str) -> frozenset[str]:
+    """The program types that a row of the table means: names and groups, `-NAME` taken out."""
+    names: set[str] = set()
     for word in text.split():
         if word.startswith("-"):
             names.discard(word[1:])
         else:
             names |= GROUPS.get(word, {word})
     return frozenset(_PREFIX + name for name in names)
+
+
+@functools.cache
+def _available(text: str) -> frozenset[str]:
+    return program_types(text) | {_PREFIX + "EXT"}
 
 
 def _param(text: str) -> Param:
@@ -224,7 +237,7 @@ def _helper(name: str, row: Row) -> Helper:
         gpl="G" in flags,
         sleepable_only="S" in flags,
         invalidates_packet="P" in flags,
-        available=_program_types(available),
+        available=_available(available),
         doc=doc,
         reads_packet="D" in flags,
         attach_types={_PREFIX + t: frozenset(hooks.split()) for t, hooks in _HOOKS.get(name, {}).items()},

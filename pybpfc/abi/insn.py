@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pybpfc.abi.versions import KernelVersion
+
 SIZE = 8
 
 # instruction classes
@@ -85,8 +87,41 @@ JUMP_NAMES: dict[int, str] = {
     BPF_JSLE: "jsle",
     BPF_JCOND: "jcond",
 }
+SIGNED_NAMES: dict[int, str] = {BPF_DIV: "sdiv", BPF_MOD: "smod", BPF_MOV: "movsx"}
+"""Names of arithmetic whose offset field says that it is signed: 1 for a division, the bits for a move."""
+ATOMIC_NAMES: dict[int, str] = {
+    BPF_ADD: "add",
+    BPF_OR: "or",
+    BPF_AND: "and",
+    BPF_XOR: "xor",
+    BPF_ADD | BPF_FETCH: "fetch_add",
+    BPF_OR | BPF_FETCH: "fetch_or",
+    BPF_AND | BPF_FETCH: "fetch_and",
+    BPF_XOR | BPF_FETCH: "fetch_xor",
+    BPF_XCHG: "xchg",
+    BPF_CMPXCHG: "cmpxchg",
+    BPF_LOAD_ACQ: "load_acquire",
+    BPF_STORE_REL: "store_release",
+}
+"""Atomic operations by the immediate."""
 WIDTHS: dict[int, int] = {BPF_W: 4, BPF_H: 2, BPF_B: 1, BPF_DW: 8}
 """Bytes that a load or store of each size touches."""
+
+ISA_SINCE: dict[str, KernelVersion] = {
+    "v1": KernelVersion(3, 18),
+    "v2": KernelVersion(4, 14),
+    "v3": KernelVersion(5, 1),
+    "atomics": KernelVersion(5, 12),
+    "v4": KernelVersion(6, 6),
+    "may_goto": KernelVersion(6, 9),
+    "addr_space_cast": KernelVersion(6, 9),
+    "load_acquire": KernelVersion(6, 15),
+}
+"""The first kernel with each level of the ISA (`-mcpu`), and with what came beside the levels.
+
+v2: unsigned and signed less-than jumps; v3: 32-bit jumps; atomics: those other than a plain add; v4: signed division, sign
+extension in moves and loads, `bswap`, long jumps.
+"""
 
 MAX_INSTRUCTIONS = 1_000_000
 MAX_STACK = 512
