@@ -50,13 +50,14 @@ class KernelMemory(_Memory):
 class AddressSpace:
     """Placed memory, by address."""
 
-    def __init__(self, order: Order, contents: Mapping[int, bytes | str] | None = None) -> None:
+    def __init__(self, order: Order, contents: Mapping[int, Any] | None = None) -> None:
         self.order: Order = order
         self._starts: list[int] = []
         self._pieces: dict[int, bytearray] = {}
         self._next = {True: USER_BASE, False: KERNEL_BASE}
-        for address, data in (contents or {}).items():
-            self.put(address, data.encode() + b"\0" if isinstance(data, str) else data)
+        for address, value in (contents or {}).items():
+            given = value.contents if isinstance(value, _Memory) else value
+            self.put(address, self._encode(given, not isinstance(address, int) or self.is_user(address)))
 
     def put(self, address: int, data: bytes | bytearray) -> None:
         """Place bytes at an address of the caller's choice; raises `VmError` where something else lies."""
@@ -95,7 +96,7 @@ class AddressSpace:
             return value.encode() + b"\0"
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value)
-        if isinstance(value, Iterable):
+        if isinstance(value, Iterable) and not isinstance(value, Mapping):
             numbers = [self.place(item, user=None if isinstance(item, _Memory) else user) for item in value]
             return struct.pack(f"{'<' if self.order == 'little' else '>'}{len(numbers)}Q", *numbers)
         raise VmError(f"{value!r} can't be placed in memory; give bytes, a string, or a list of them")

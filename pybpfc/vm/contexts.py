@@ -151,7 +151,7 @@ def encode_field(field: ContextField, value: Any, order: Order) -> bytes:
     """A field's bytes from a number in host order, bytes, a list of words, or an address such as `"10.0.0.1"`."""
     side: Order = "big" if field.big_endian else order
     if isinstance(value, str) and field.big_endian:
-        value = ipaddress.ip_address(value)
+        value = _address(field.name, value)
     if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
         value = value.packed
     if isinstance(value, bytes | bytearray):
@@ -161,11 +161,24 @@ def encode_field(field: ContextField, value: Any, order: Order) -> bytes:
     if isinstance(value, list | tuple):
         if len(value) * 4 > field.size:
             raise VmError(f"`{field.name}` has {field.size // 4} words, not {len(value)}")
-        return b"".join((int(v) & 0xFFFF_FFFF).to_bytes(4, side) for v in value).ljust(field.size, b"\0")
-    if not isinstance(value, int):
-        raise VmError(f"`{field.name}` is a number, not {value!r}")
+        words = (whole(field.name, v) & 0xFFFF_FFFF for v in value)
+        return b"".join(word.to_bytes(4, side) for word in words).ljust(field.size, b"\0")
     bits = 16 if field.short else 8 * field.size
-    return field.encode(value & (1 << bits) - 1, order)
+    return field.encode(whole(field.name, value) & (1 << bits) - 1, order)
+
+
+def whole(name: str, value: Any) -> int:
+    """A value that must be a number."""
+    if isinstance(value, int):
+        return int(value)
+    raise VmError(f"`{name}` is a number, not {value!r}")
+
+
+def _address(name: str, text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise VmError(f"`{name}` is an address or a number, not {text!r}") from None
 
 
 def unknown_field(what: str, name: str, known: list[str]) -> VmError:

@@ -13,7 +13,7 @@ from pybpfc.abi.program_types import PROGRAM_TYPES, Section
 from pybpfc.abi.tracepoints import TRACEPOINTS, TracepointField
 from pybpfc.lang.types import Space
 from pybpfc.vm.address_space import AddressSpace, KernelMemory, UserMemory
-from pybpfc.vm.contexts import ContextImage, RecordContext, StructContext, struct_context, unknown_field
+from pybpfc.vm.contexts import ContextImage, RecordContext, StructContext, struct_context, unknown_field, whole
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.packet import ETHERNET, Packet
 from pybpfc.vm.regions import Region
@@ -264,10 +264,10 @@ def _set_record_field(record: bytearray, known: TracepointField, value: Any, mem
         return
     if isinstance(value, list | tuple):
         width = known.size // max(len(value), 1) if known.size % max(len(value), 1) == 0 else 8
-        raw = b"".join((int(v) & (1 << 8 * width) - 1).to_bytes(width, order) for v in value)
+        raw = b"".join((whole(known.name, v) & (1 << 8 * width) - 1).to_bytes(width, order) for v in value)
         record[place] = raw[: known.size].ljust(known.size, b"\0")
         return
-    number = memory.place(value) if known.size == 8 else int(value)
+    number = memory.place(value) if known.size == 8 else whole(known.name, value)
     record[place] = (number & (1 << 8 * known.size) - 1).to_bytes(known.size, order)
 
 
@@ -310,7 +310,10 @@ def _registers(request: _Request) -> Input:
     if ctx is not None and not isinstance(ctx, Mapping):
         raise VmError("`ctx` of this program is bytes, or a dict of registers, `args` and `ret`")
     values = dict(ctx or {})
-    arguments = [memory.place(v) for v in values.pop("args", ())]
+    given = values.pop("args", ())
+    if not isinstance(given, list | tuple):
+        raise VmError(f"`args` is a list of arguments, not {given!r}")
+    arguments = [memory.place(v) for v in given]
     placed: dict[str, Any] = {}
     machine = "x86_64" if any(f.name == "di" for f in struct.fields) else "aarch64"
     for_calls, for_syscalls, result = _CONVENTIONS[machine]
