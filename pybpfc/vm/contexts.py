@@ -12,6 +12,7 @@ from typing import Any
 
 from pybpfc.abi.contexts import CONTEXTS, ContextField, ContextStruct
 from pybpfc.lang.types import Space
+from pybpfc.vm.context_rules import Rules
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.regions import Order, Region
 from pybpfc.vm.values import Value
@@ -20,51 +21,55 @@ from pybpfc.vm.values import Value
 class StructContext(Region):
     """A UAPI context. `live` fields are asked when they are read: pointers, and what helpers change."""
 
-    __slots__ = ("by_offset", "live", "order", "struct", "whole_words")
+    __slots__ = ("live", "order", "rules", "struct")
 
-    def __init__(self, struct: ContextStruct, order: Order) -> None:
+    def __init__(self, struct: ContextStruct, order: Order, rules: Rules | None = None) -> None:
         super().__init__(f"the context (`{struct.name}`)", bytearray(struct.size), Space.CTX)
         self.direct = False
         self.struct = struct
         self.order: Order = order
         self.live: dict[str, Callable[[], Value]] = {}
-        self.whole_words = struct.name == "xdp_md"
-        self.by_offset: dict[int, ContextField] = {}
-        for field in struct.fields:
-            for at in range(field.offset, field.offset + field.size):
-                self.by_offset.setdefault(at, field)
+        self.rules = rules if rules is not None else Rules(struct, frozenset(), frozenset())
 
-    def _field(self, at: int, size: int) -> ContextField:
-        field = self.by_offset.get(at)
-        if self.dead or field is None or at % size or at + size > field.offset + field.size:
-            raise VmError(f"{size} bytes at offset {at} of {self.label} are no field of it")
-        if self.whole_words and size != 4:
-            raise VmError(f"`{field.name}` of {self.label} is read in pieces; its fields are read whole")
-        return field
+    def _fields(self, at: int, size: int) -> list[ContextField]:
+        """The fields that an access may belong to; a 16-bit port lies in 4 bytes."""
+        if at % size or at < 0:
+            return []
+        return [
+            f for f in self.struct.fields if f.offset <= at and at + size <= f.offset + (4 if f.size == 2 else f.size)
+        ]
 
     def load(self, at: int, size: int, order: Order) -> Value:
         """Read a field or a part of one."""
-        field = self._field(at, size)
+        fields = self._fields(at, size)
+        field = next((f for f in fields if self.rules.readable(f, at, size)), None)
+        if field is None:
+            raise self._refused(fields, at, size, "read")
         live = self.live.get(field.name)
         if live is not None:
             value = live()
-            if value.__class__ is not int:
-                if at != field.offset or size != field.size:
-                    raise VmError(f"a part of the pointer `{field.name}` of {self.label} is read")
+            if not isinstance(value, int):
                 return value
             self._set(field, value)
-        elif field.pointer and (at != field.offset or size != field.size):
-            raise VmError(f"a part of the pointer `{field.name}` of {self.label} is read")
         return int.from_bytes(self.data[at : at + size], order)
 
     def store(self, at: int, size: int, value: Value, order: Order) -> None:
         """Write a field."""
-        field = self._field(at, size)
-        if not field.writable:
-            raise VmError(f"`{field.name}` of {self.label} is read-only")
-        if size < min(field.size, 4):
-            raise VmError(f"a part of `{field.name}` of {self.label} is written; its fields are written whole")
+        fields = self._fields(at, size)
+        if not any(self.rules.may_write(f, at, size) for f in fields):
+            raise self._refused(fields, at, size, "written")
         super().store(at, size, value, order)
+
+    def _refused(self, fields: list[ContextField], at: int, size: int, what: str) -> VmError:
+        """Why an access is none that programs of this kind may make."""
+        if not fields:
+            return VmError(f"{size} bytes at offset {at} of {self.label} are no field of it")
+        name = fields[0].name
+        if name in self.rules.hidden:
+            return VmError(f"`{name}` of {self.label} is not there for programs of this kind")
+        if what == "written" and name not in self.rules.writable:
+            return VmError(f"`{name}` of {self.label} is read-only for programs of this kind")
+        return VmError(f"{size} bytes of `{name}` of {self.label} are {what}; it is not {what} in pieces of that size")
 
     def read(self, at: int, size: int) -> bytes:
         """Helpers take contexts, not pieces of them."""
@@ -192,6 +197,6 @@ def unknown_field(what: str, name: str, known: list[str]) -> VmError:
     )
 
 
-def struct_context(name: str, order: Order) -> StructContext:
+def struct_context(name: str, order: Order, rules: Rules | None = None) -> StructContext:
     """An empty context of a UAPI struct."""
-    return StructContext(CONTEXTS[name], order)
+    return StructContext(CONTEXTS[name], order, rules)

@@ -13,10 +13,11 @@ from pybpfc.abi.program_types import PROGRAM_TYPES, Section
 from pybpfc.abi.tracepoints import TRACEPOINTS, TracepointField
 from pybpfc.lang.types import Space
 from pybpfc.vm.address_space import AddressSpace, KernelMemory, UserMemory
+from pybpfc.vm.context_rules import Rules, rules
 from pybpfc.vm.contexts import ContextImage, RecordContext, StructContext, struct_context, unknown_field, whole
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.packet import ETHERNET, Packet
-from pybpfc.vm.regions import Region
+from pybpfc.vm.regions import Order, Region
 from pybpfc.vm.values import PacketEnd, Pointer
 
 RAW_ARGUMENTS = 12
@@ -51,12 +52,20 @@ class Input:
     def data(self) -> bytes:
         """What a test run gives back as data."""
         if self.output is not None:
-            return bytes(self.output.data)
+            return self._flow_keys(self.output)
         if self.packet is None:
             return b""
         if self.with_metadata:
             return bytes(self.packet.region.data)
         return bytes(len(self.link_header)) + self.packet.contents
+
+    def _flow_keys(self, keys: Region) -> bytes:
+        """The flow keys with their header offsets kept within the packet, as the kernel keeps them."""
+        order: Order = self.context.order if isinstance(self.context, StructContext) else "little"
+        end = len(self.packet) if self.packet is not None else 0
+        network = min(max(int.from_bytes(keys.data[:2], order), ETHERNET), end)
+        transport = min(max(int.from_bytes(keys.data[2:4], order), network), end)
+        return network.to_bytes(2, order) + transport.to_bytes(2, order) + bytes(keys.data[4:])
 
     def image(self, memory: AddressSpace) -> ContextImage:
         """The context as it is now; fields that are pointers are zero."""
@@ -75,6 +84,11 @@ def make_input(kind: Section | None, section: str, data: bytes, ctx: Any, memory
     return maker(_Request(kind, program_type, section.removeprefix("?"), bytes(data), ctx, memory))
 
 
+@functools.cache
+def _rules(name: str, program_type: str, attach_type: str | None) -> Rules:
+    return rules(CONTEXTS[name], program_type, attach_type)
+
+
 @dataclass(slots=True)
 class _Request:
     kind: Section | None
@@ -87,7 +101,9 @@ class _Request:
     @property
     def struct(self) -> StructContext:
         """An empty context of the program type's struct."""
-        return struct_context(PROGRAM_TYPES["BPF_PROG_TYPE_" + self.program_type].context, self.memory.order)
+        name = PROGRAM_TYPES["BPF_PROG_TYPE_" + self.program_type].context
+        attach_type = self.kind.expected_attach_type if self.kind is not None else None
+        return struct_context(name, self.memory.order, _rules(name, self.program_type, attach_type))
 
 
 def _fill(context: StructContext, request: _Request) -> None:
@@ -158,23 +174,16 @@ def _skb(request: _Request) -> Input:
     context.set("ifindex", 1)
     _fill(context, request)
     context.live["len"] = lambda: len(packet)
-    if request.program_type != "SOCKET_FILTER":
-        context.live.update(data=lambda: packet.data, data_end=lambda: packet.data_end)
-        context.live["data_meta"] = lambda: packet.data_meta
-    else:
-        for name in ("data", "data_end", "data_meta"):
-            context.live[name] = _no_direct_access
+    context.live.update(data=lambda: packet.data, data_end=lambda: packet.data_end, data_meta=lambda: packet.data_meta)
     context.live.setdefault("sk", lambda: 0)
     made = Input(context, packet, link_header=link_header)
     if request.program_type == "FLOW_DISSECTOR":
         keys = Region("the flow keys", bytearray(CONTEXTS["bpf_flow_keys"].size), Space.KERNEL)
+        keys.data[:4] = 2 * ETHERNET.to_bytes(2, request.memory.order)
+        keys.data[10:12] = header[12:14]
         context.live["flow_keys"] = lambda: Pointer(keys)
         made.output = keys
     return made
-
-
-def _no_direct_access() -> int:
-    raise VmError("socket filters can't access the packet directly", remedy="use `bpf_skb_load_bytes`")
 
 
 def _packet_type(destination: bytes) -> int:

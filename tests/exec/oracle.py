@@ -34,7 +34,7 @@ typedef signed char s8; typedef short s16; typedef int s32; typedef long long s6
 char LICENSE[] SEC("license") = "GPL";
 struct xdp_md { u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; };
 struct __sk_buff { u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority,
-  ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end, napi_id; u32 rest[16]; u64 flow_keys,
+  ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end, napi_id; u32 rest[14]; u64 flow_keys,
   tstamp; u32 wire_len, gso_segs; u64 sk; u32 gso_size; u8 tstamp_type; u64 hwtstamp; };
 enum { XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT };
 static void *(*bpf_map_lookup_elem)(void *, const void *) = (void *) 1;
