@@ -165,9 +165,12 @@ def _copy_python(tree: Path) -> None:
             shutil.copy2(site / loose, tree / site.relative_to("/"))
     if sys.prefix != sys.base_prefix:
         prefix = tree / Path(sys.prefix).relative_to("/")
-        (prefix / "bin").mkdir(parents=True, exist_ok=True)
+        prefix.mkdir(parents=True, exist_ok=True)
         shutil.copy2(Path(sys.prefix) / "pyvenv.cfg", prefix)
-        (prefix / "bin" / Path(sys.executable).name).symlink_to(binary)
+    called = tree / Path(sys.executable).relative_to("/")
+    if not called.exists():
+        called.parent.mkdir(parents=True, exist_ok=True)
+        called.symlink_to(binary)
 
 
 def _copy_project(tree: Path) -> None:
