@@ -18,6 +18,7 @@ $(VENV)/.demo: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer was found; install one or run make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --editable .
+	@$(BIN)/python -m compileall -q pybpfc stdlib # as pip does for what it copies
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo

@@ -13,15 +13,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pybpfc.lang.fingerprint import Dependencies, fingerprint
+from pybpfc.records import frozen
 
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One place in the cache: a module's file, the programs chosen and the target."""
 

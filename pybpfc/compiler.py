@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pybpfc import cache
 from pybpfc.diagnostics.errors import PybpfcError
 from pybpfc.lang.programs import Program
+from pybpfc.records import define, frozen
 
 if TYPE_CHECKING:
     from pybpfc.formats.spec import FunctionSpec, MapSpec, ObjectSpec
@@ -20,7 +21,7 @@ CPUS = ("v1", "v2", "v3", "v4")
 STAGES = ("desugared", "typed", "ir", "llvm", "asm", "object", "btf")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """What is compiled: a namespace, its name and file, and the programs (all of them, when None)."""
 
@@ -30,23 +31,23 @@ class Source:
     programs: tuple[Program[..., Any], ...] | None = None
 
 
-@dataclass(slots=True)
+@define
 class Object:
     """A compiled object. `elf` are the bytes that any libbpf-style loader takes."""
 
     elf: bytes
     source: Source | None = None
     warnings: tuple[Any, ...] = ()
-    _spec: ObjectSpec | None = field(default=None, repr=False)
 
-    @property
+    def __repr__(self) -> str:
+        return f"Object({self.source.name if self.source else '?'}, {len(self.elf)} bytes)"
+
+    @functools.cached_property
     def spec(self) -> ObjectSpec:
         """What the object holds, read back from its bytes."""
-        if self._spec is None:
-            from pybpfc.formats.object_reader import parse_object
+        from pybpfc.formats.object_reader import parse_object
 
-            self._spec = parse_object(self.elf)
-        return self._spec
+        return parse_object(self.elf)
 
     @property
     def programs(self) -> dict[str, FunctionSpec]:
@@ -136,9 +137,12 @@ def compile_source(source: Any, *, cpu: str = "v3", big_endian: bool = False, us
     entry = cache.Entry(resolved.file, resolved.name, _programs_key(resolved), cpu, big_endian) if use_cache else None
     if entry is not None and (elf := entry.lookup(resolved.namespace)) is not None:
         return Object(elf, resolved)
-    from pybpfc.pipeline import build
+    from pybpfc.backend.worker import CodegenWorker
 
-    built = build(resolved, cpu, big_endian)
+    with CodegenWorker() as worker:  # loads LLVM while the compiler is imported and checks the program
+        from pybpfc.pipeline import build
+
+        built = build(resolved, cpu, big_endian, worker)
     if entry is not None:
         entry.store(built.elf, built.dependencies)
     return Object(built.elf, resolved, built.warnings)
@@ -150,6 +154,8 @@ def _programs_key(source: Source) -> str:
 
 def stages(source: Any, wanted: Iterable[str], *, cpu: str = "v3", big_endian: bool = False) -> dict[str, str | bytes]:
     """The outputs of the named stages (see `STAGES`), for `pybpfc compile --emit`."""
+    from pybpfc.backend.worker import CodegenWorker
     from pybpfc.pipeline import dump_stages
 
-    return dump_stages(resolve_source(source), frozenset(wanted), cpu, big_endian)
+    with CodegenWorker() as worker:
+        return dump_stages(resolve_source(source), frozenset(wanted), cpu, big_endian, worker)

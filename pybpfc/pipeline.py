@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pybpfc.backend.codegen import CodeGenerator
+from pybpfc.backend.codegen import Artifacts, generate
 from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
 from pybpfc.backend.reports import diagnose
+from pybpfc.backend.worker import CodegenWorker
 from pybpfc.compiler import Source
 from pybpfc.diagnostics.errors import CompileError, CompilerBug
 from pybpfc.diagnostics.sink import DiagnosticSink
@@ -20,9 +20,10 @@ from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.pipeline import run_passes
 from pybpfc.ir.printer import print_module
 from pybpfc.lang.fingerprint import Dependencies
+from pybpfc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Built:
     """A finished compilation."""
 
@@ -31,14 +32,13 @@ class Built:
     warnings: tuple[Any, ...]
 
 
-def build(source: Source, cpu: str, big_endian: bool) -> Built:
+def build(source: Source, cpu: str, big_endian: bool, worker: CodegenWorker) -> Built:
     """Compile; raises `CompileError`."""
     target = Target(cpu, big_endian)
-    with CodeGenerator() as generator:  # loads LLVM while the program is being checked
-        sink = DiagnosticSink()
-        analysis = check(source, sink)
-        module = lower(analysis, target)
-        elf = _generate(generator, module, target, sink, ("object",)).elf
+    sink = DiagnosticSink()
+    analysis = check(source, sink)
+    module = lower(analysis, target)
+    elf = _generate(worker, module, target, sink, ("object",)).elf
     return Built(elf, analysis.dependencies, sink.warnings)
 
 
@@ -60,37 +60,38 @@ def lower(analysis: Analysis, target: Target) -> Module:
 
 
 def _generate(
-    generator: CodeGenerator, module: Module, target: Target, sink: DiagnosticSink, emit: tuple[str, ...]
-) -> Any:
+    worker: CodegenWorker, module: Module, target: Target, sink: DiagnosticSink, emit: tuple[str, ...]
+) -> Artifacts:
     try:
-        return generator.compile(module, target, emit)
+        return generate(worker, module, target, emit)
     except BackendError as error:
         raise CompileError([diagnose(str(error), module)], sink.warnings, 0, sink.sources) from error
 
 
-def dump_stages(source: Source, wanted: frozenset[str], cpu: str, big_endian: bool) -> dict[str, str | bytes]:
+def dump_stages(
+    source: Source, wanted: frozenset[str], cpu: str, big_endian: bool, worker: CodegenWorker
+) -> dict[str, str | bytes]:
     """The outputs of stages by name."""
     target = Target(cpu, big_endian)
     sink = DiagnosticSink()
     out: dict[str, str | bytes] = {}
-    with CodeGenerator() as generator:
-        analysis = check(source, sink)
-        if "desugared" in wanted:
-            from pybpfc.frontend.desugar import to_source
+    analysis = check(source, sink)
+    if "desugared" in wanted:
+        from pybpfc.frontend.desugar import to_source
 
-            out["desugared"] = "\n".join(to_source(node) for node in analysis.desugared)
-        if "typed" in wanted:
-            from pybpfc.frontend.typed_printer import print_unit
+        out["desugared"] = "\n".join(to_source(node) for node in analysis.desugared)
+    if "typed" in wanted:
+        from pybpfc.frontend.typed_printer import print_unit
 
-            out["typed"] = print_unit(analysis.unit)
-        if "ir" in wanted:
-            out["ir"] = print_module(lower_unit(analysis.unit, target))
-        module = lower(analysis, target)
-        out["llvm"] = emit_module(module, target)
-        if wanted & {"asm", "object", "btf"}:
-            made = _generate(generator, module, target, sink, ("object", "asm"))
-            out["asm"], out["object"] = made.asm, made.elf
-            out["btf"] = _btf(made.elf) if "btf" in wanted else ""
+        out["typed"] = print_unit(analysis.unit)
+    if "ir" in wanted:
+        out["ir"] = print_module(lower_unit(analysis.unit, target))
+    module = lower(analysis, target)
+    out["llvm"] = emit_module(module, target)
+    if wanted & {"asm", "object", "btf"}:
+        made = _generate(worker, module, target, sink, ("object", "asm"))
+        out["asm"], out["object"] = made.asm, made.elf
+        out["btf"] = _btf(made.elf) if "btf" in wanted else ""
     return {name: content for name, content in out.items() if name in wanted}
 
 

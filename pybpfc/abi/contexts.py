@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pybpfc.abi.tables import LazyTable
+from pybpfc.records import frozen
 
 ByteOrder: TypeAlias = Literal["little", "big"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContextField:
     """One field: offset and size in bytes; `pointer` names what it leads to, if it is an address."""
 
@@ -44,7 +44,7 @@ class ContextField:
         return int.from_bytes(data[: self.size], "big" if self.big_endian else order, signed=self.signed)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContextStruct:
     """One context."""
 

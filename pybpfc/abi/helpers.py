@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from pybpfc.abi.helper_table import LATER, ROWS, Row
 from pybpfc.abi.tables import LazyTable
 from pybpfc.abi.versions import KernelVersion, version
+from pybpfc.records import frozen, replace
 
 
 class ArgKind(enum.Enum):
@@ -73,7 +73,7 @@ class RetKind(enum.Enum):
     RET_VOID = "RET_VOID"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Param:
     """One parameter of a helper.
 
@@ -89,7 +89,7 @@ class Param:
     releases: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What a helper returns. `acquires`: a reference that the program must give back."""
 
@@ -98,7 +98,7 @@ class Result:
     acquires: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Helper:
     """One helper.
 
@@ -117,7 +117,10 @@ class Helper:
     available: frozenset[str]
     doc: str
     reads_packet: bool
-    attach_types: Mapping[str, frozenset[str]] = field(hash=False)
+    attach_types: Mapping[str, frozenset[str]]
+
+    def __hash__(self) -> int:
+        return self.id
 
     def usable(self, program_type: str, attach_type: str | None = None) -> bool:
         """Whether a program of this type, for this hook if it is known, may call the helper."""

@@ -8,12 +8,12 @@ to 6.18 can load; objects that have them are understood, so that it can be said 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 from pybpfc.abi.versions import KernelVersion, version
+from pybpfc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReturnRule:
     """The results a program may give; no bounds where the hook takes any."""
 
@@ -21,7 +21,7 @@ class ReturnRule:
     max: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramType:
     """One BPF program type; `context` is the UAPI struct its first argument points to, where there is one."""
 
@@ -34,7 +34,7 @@ class ProgramType:
     """Whether some of its hooks may sleep."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """One section name of libbpf; `attach` is the kind of link that attaches its programs."""
 

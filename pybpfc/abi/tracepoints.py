@@ -7,11 +7,12 @@ tracefs; events that only its own kernel has are read from there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from pybpfc.records import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class TracepointField:
     """One field of an event's record: offset and size in bytes. `from_user`: an address of user space."""
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class KernelVersion:
+class KernelVersion(NamedTuple):
     """A kernel release, ordered."""
 
     major: int

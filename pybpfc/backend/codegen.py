@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import selectors
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import IO
 
-from pybpfc.backend.codegen_worker import HEADER
 from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
 from pybpfc.backend.object import finish_object
+from pybpfc.backend.worker import CodegenWorker
 from pybpfc.ir.module import Module, Target
-
-TIMEOUT = 120.0
-"""Seconds after which a worker is taken for stuck."""
+from pybpfc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Artifacts:
     """What one compilation made; parts that were not asked for are empty."""
 
@@ -35,162 +23,24 @@ class Artifacts:
     asm: str = ""
 
 
-class CodeGenerator:
-    """A worker process, started early so that it loads LLVM while the program is still being checked.
+def generate(worker: CodegenWorker, module: Module, target: Target, emit: Iterable[str] = ("object",)) -> Artifacts:
+    """Compile a module whose passes have run; raises `BackendError`.
 
-    It compiles one module. A context manager: leaving it ends the worker.
+    `emit` names what is wanted: "object", "asm", "optimized".
     """
-
-    def __init__(self) -> None:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
-        requests_read, self._requests = os.pipe()
-        self._answers, answers_write = os.pipe()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pid = 0
-        try:
-            if hasattr(os, "fork") and threading.active_count() == 1 and "pytest" not in sys.modules:
-                self._pid = self._fork(requests_read, answers_write)
-            else:
-                self._process = self._spawn(requests_read, answers_write)
-        finally:
-            os.close(requests_read)
-            os.close(answers_write)
-
-    def _fork(self, requests: int, answers: int) -> int:
-        """A copy of this process: a few milliseconds, but only safe without other threads."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid:
-            return pid
-        status = 1
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            os.close(self._requests)
-            os.close(self._answers)
-            os.dup2(self._stderr.fileno(), 2)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            from pybpfc.backend.codegen_worker import serve
-
-            serve(requests, answers)
-            status = 0
-        except BaseException as error:  # nothing of the parent may run in its copy
-            os.write(2, f"{type(error).__name__}: {error}\n".encode())
-        finally:
-            os._exit(status)
-
-    def _spawn(self, requests: int, answers: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "pybpfc.backend.codegen_worker", str(answers)]
-        return subprocess.Popen(
-            command, stdin=requests, stdout=subprocess.DEVNULL, stderr=self._stderr, pass_fds=(answers,)
-        )
-
-    def __enter__(self) -> CodeGenerator:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the worker."""
-        for fd in (self._requests, self._answers):
-            if fd >= 0:
-                os.close(fd)
-        self._requests = self._answers = -1
-        self._reap(kill=True)
-        self._stderr.close()
-
-    def _reap(self, *, kill: bool) -> int:
-        """Wait for the worker and give its status."""
-        if self._process is not None:
-            if kill and self._process.poll() is None:
-                self._process.kill()
-            status = self._process.wait()
-            self._process = None
-            return status
-        if self._pid:
-            if kill:
-                try:
-                    os.kill(self._pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            _, raw = os.waitpid(self._pid, 0)
-            self._pid = 0
-            return os.waitstatus_to_exitcode(raw)
-        return 0
-
-    def compile(self, module: Module, target: Target, emit: Iterable[str] = ("object",)) -> Artifacts:
-        """Compile a module whose passes have run; raises `BackendError`.
-
-        `emit` names what is wanted: "object", "asm", "optimized".
-        """
-        text = emit_module(module, target)
-        wanted = sorted(emit)
-        if not wanted:
-            return Artifacts(text)
-        request = json.dumps({"cpu": target.cpu, "triple": target.triple, "emit": wanted}).encode()
-        answer = self._exchange(request, text.encode())
-        if "error" in answer:
-            raise BackendError(f"LLVM refused the module: {answer['error'].decode()}")
-        elf = finish_object(answer["object"]) if "object" in answer else b""
-        return Artifacts(text, elf, answer.get("optimized", b"").decode(), answer.get("asm", b"").decode())
-
-    def _exchange(self, *parts: bytes) -> dict[str, bytes]:
-        try:
-            with os.fdopen(self._requests, "wb") as sink:
-                self._requests = -1
-                for part in parts:
-                    sink.write(HEADER.pack(len(part)))
-                    sink.write(part)
-        except BrokenPipeError:
-            raise self._died() from None
-        data = self._read_all()
-        try:
-            return _unpack(data)
-        except (ValueError, IndexError):
-            raise self._died() from None
-
-    def _read_all(self) -> bytes:
-        """The worker's answer up to its end; raises `BackendError` when it takes too long."""
-        chunks: list[bytes] = []
-        deadline = time.monotonic() + TIMEOUT
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._answers, selectors.EVENT_READ)
-            while True:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    raise BackendError(f"LLVM did not finish within {TIMEOUT:.0f} seconds")
-                chunk = os.read(self._answers, 1 << 16)
-                if not chunk:
-                    return b"".join(chunks)
-                chunks.append(chunk)
-
-    def _died(self) -> BackendError:
-        """The worker's last words as an error."""
-        status = self._reap(kill=False)
-        self._stderr.seek(0)
-        words = self._stderr.read().decode("utf-8", "replace").strip()
-        detail = next((line for line in words.splitlines() if "error" in line.lower()), words[-500:])
-        return BackendError(f"the code generator ended (status {status}): {detail or 'it gave no reason'}")
-
-
-def _unpack(data: bytes) -> dict[str, bytes]:
-    if len(data) < HEADER.size:
-        raise ValueError("no answer")
-    (count,) = HEADER.unpack_from(data)
-    at, parts = HEADER.size, []
-    for _ in range(2 * count):
-        if at + HEADER.size > len(data):
-            raise ValueError("answer cut off")
-        (size,) = HEADER.unpack_from(data, at)
-        at += HEADER.size
-        parts.append(data[at : at + size])
-        if len(parts[-1]) != size:
-            raise ValueError("answer cut off")
-        at += size
-    return {name.decode(): content for name, content in zip(parts[::2], parts[1::2], strict=True)}
+    text = emit_module(module, target)
+    wanted = sorted(emit)
+    if not wanted:
+        return Artifacts(text)
+    request = json.dumps({"cpu": target.cpu, "triple": target.triple, "emit": wanted}).encode()
+    answer = worker.exchange(request, text.encode())
+    if "error" in answer:
+        raise BackendError(f"LLVM refused the module: {answer['error'].decode()}")
+    elf = finish_object(answer["object"]) if "object" in answer else b""
+    return Artifacts(text, elf, answer.get("optimized", b"").decode(), answer.get("asm", b"").decode())
 
 
 def compile_module(module: Module, target: Target, emit: Iterable[str] = ("object",)) -> Artifacts:
     """Compile a module whose passes have run, with a worker of its own; raises `BackendError`."""
-    with CodeGenerator() as generator:
-        return generator.compile(module, target, emit)
+    with CodegenWorker() as worker:
+        return generate(worker, module, target, emit)

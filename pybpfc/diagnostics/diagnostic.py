@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from pybpfc.diagnostics.span import Span
+from pybpfc.records import frozen
 
 
 class Severity(enum.Enum):
@@ -15,7 +15,7 @@ class Severity(enum.Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """A remark at a place in the source; the primary one says where the mistake is."""
 
@@ -24,7 +24,7 @@ class Label:
     primary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fix:
     """An edit: `replacement` takes the place of what `span` covers (an empty span inserts)."""
 
@@ -32,7 +32,7 @@ class Fix:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Help:
     """A remedy in words, with the edits that carry it out when they are known."""
 
@@ -40,7 +40,7 @@ class Help:
     fixes: tuple[Fix, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One thing found wrong, ready to render; `labels` holds at least one, the primary one first."""
 

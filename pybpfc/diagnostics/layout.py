@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.diagnostics.span import Span
+from pybpfc.records import frozen
 
 TAB = 4
 _ELIDED_FROM = 6
@@ -71,7 +71,7 @@ class Canvas:
         return pieces
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """A label's share of one line, in cells: `start` up to `end`."""
 
@@ -120,7 +120,7 @@ def _stems(marks: Iterable[Mark]) -> Canvas:
     return canvas
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Numbered:
     """A row of the picture: with the source line's number, without one (None), or the gap mark (0)."""
 

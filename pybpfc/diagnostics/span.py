@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pybpfc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """From `line:column` up to, not including, `end_line:end_column`; lines and character columns count from 1."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pybpfc.formats.errors import BadBtf
+from pybpfc.records import frozen
 
 MAGIC = 0xEB9F
 HEADER = 24
@@ -45,7 +45,7 @@ _TAIL = tuple((_FIXED.get(kind, 0), _EACH.get(kind, 0)) for kind in KINDS)
 _MODIFIERS = frozenset({"TYPEDEF", "VOLATILE", "CONST", "RESTRICT", "TYPE_TAG"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BtfMember:
     """A struct's or union's member: offset in bits, and the width of a bit-field (else 0)."""
 
@@ -55,7 +55,7 @@ class BtfMember:
     bits: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BtfType:
     """One type. `size` in bytes or 0; `type` is the id referred to or 0; the tuples are those of the kind.
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from pybpfc.formats.btf import MAGIC, Btf
 from pybpfc.formats.errors import BadBtf
+from pybpfc.records import define, field
 
 _MINIMUM = (8, 16, 16)
 
 
-@dataclass(slots=True)
+@define
 class BtfExt:
     """Records by section. Offsets are bytes into the section.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass, field
 
 from pybpfc.formats.errors import BadElf
+from pybpfc.records import define, field, frozen
 
 EM_BPF = 247
 SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_REL, SHT_NOBITS = 1, 2, 3, 9, 8
@@ -18,7 +18,7 @@ R_BPF_64_64, R_BPF_64_ABS64, R_BPF_64_ABS32, R_BPF_64_NODYLD32, R_BPF_64_32 = 1,
 MAX_SIZE = 256 << 20
 
 
-@dataclass(slots=True)
+@define
 class Section:
     """One section; `size` differs from the data's for `.bss`."""
 
@@ -36,7 +36,7 @@ class Section:
         return bool(self.flags & SHF_EXECINSTR)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol:
     """One symbol; `section` is an index into the sections, or an SHN_ number."""
 
@@ -49,7 +49,7 @@ class Symbol:
     visibility: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ElfRelocation:
     """One relocation: `offset` bytes into its section, `symbol` an index into the symbols."""
 
@@ -58,7 +58,7 @@ class ElfRelocation:
     symbol: int
 
 
-@dataclass(slots=True)
+@define
 class ElfFile:
     """A relocatable object. Section 0 and symbol 0 are the empty ones ELF demands."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
 
 from pybpfc.abi.insn import BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, SIZE
 from pybpfc.formats.errors import BadObject
 from pybpfc.formats.spec import CoreRelocation, FunctionSpec, LineInfo, ObjectSpec, Relocation
+from pybpfc.records import frozen, replace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LinkedProgram:
     """A program ready but for what only the kernel knows: file descriptors of maps, kernel symbols.
 

@@ -5,15 +5,15 @@ Reading an object gives this; the loader and the VM work on it; it can be inspec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from pybpfc.formats.btf import Btf
+from pybpfc.records import define, field, frozen
 
 RelocationKind = Literal["map", "data", "call", "function_address", "extern"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relocation:
     """A reference from an instruction to a symbol. `index` counts 8-byte instructions from the function's start.
 
@@ -27,7 +27,7 @@ class Relocation:
     addend: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LineInfo:
     """Where an instruction comes from: `index` counts instructions, `text` is the source line."""
 
@@ -38,7 +38,7 @@ class LineInfo:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CoreRelocation:
     """A CO-RE record: `kind` by the kernel's `enum bpf_core_relo_kind`."""
 
@@ -49,7 +49,7 @@ class CoreRelocation:
     access_offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionSpec:
     """A program or subprogram; `section` is its ELF section, `.text` for subprograms."""
 
@@ -63,7 +63,7 @@ class FunctionSpec:
     is_global: bool = True
 
 
-@dataclass(slots=True)
+@define
 class MapSpec:
     """A map; data sections are maps of one entry with `initial` contents."""
 
@@ -94,7 +94,7 @@ class MapSpec:
         return self.section.startswith((".rodata", ".kconfig"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VariableSpec:
     """A global variable: `offset` bytes into the data map `section`."""
 
@@ -105,7 +105,7 @@ class VariableSpec:
     type_id: int = 0
 
 
-@dataclass(slots=True)
+@define
 class ObjectSpec:
     """One object file."""
 

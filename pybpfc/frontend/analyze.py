@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pybpfc.diagnostics import catalog
@@ -18,11 +17,12 @@ from pybpfc.frontend.unit import Unit
 from pybpfc.lang.fingerprint import Dependencies
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
+from pybpfc.records import frozen
 
 MAX_LICENSE = 127
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Analysis:
     """A checked module: the typed tree, what it depends on, and the desugared functions for those who ask."""
 

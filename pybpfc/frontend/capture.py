@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
 from pybpfc.diagnostics.source import SourceMap, span_of, span_of_header
 from pybpfc.diagnostics.span import Span, line_start
+from pybpfc.records import define, field
 
 _MISSING = object()
 
@@ -40,7 +40,7 @@ class AsyncFunction(Exception):
         self.span = span
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ParsedFile:
     """One file's lines and its functions by name and first line."""
 
@@ -59,7 +59,7 @@ class ParsedFile:
         return span_of_header(self.file, node, self.lines)
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Captured:
     """A function with its syntax tree and environment."""
 

@@ -7,11 +7,11 @@ from the running kernel's tracefs for events that only it has.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybpfc.lang.types import CHAR, U64, VOID, Array, Field, Int, Pointer, Space, Struct, Type, View
+from pybpfc.records import frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.contexts import ContextStruct
@@ -21,7 +21,7 @@ TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 RAW_TRACEPOINT_ARGS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataLoc:
     """A tracepoint's variable-length string: the field holds its offset and length."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybpfc.lang.types import Type
+from pybpfc.records import frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
     from pybpfc.ir.module import GlobalVar, MapDef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConstInt:
     """An integer constant: a literal's worth."""
 
@@ -24,7 +24,7 @@ class ConstInt:
         return "a constant"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConstText:
     """A string or bytes constant."""
 
@@ -36,7 +36,7 @@ class ConstText:
         return "a constant"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoneSymbol:
     """A name bound to None."""
 
@@ -45,7 +45,7 @@ class NoneSymbol:
         return "None"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapSymbol:
     """A map."""
 
@@ -56,7 +56,7 @@ class MapSymbol:
         return f"the map `{self.map.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GlobalSymbol:
     """A global variable of the object."""
 
@@ -67,7 +67,7 @@ class GlobalSymbol:
         return f"the global `{self.variable.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionSymbol:
     """A `@bpf.func` function."""
 
@@ -78,7 +78,7 @@ class FunctionSymbol:
         return f"the function `{self.function.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HelperSymbol:
     """A kernel helper."""
 
@@ -89,7 +89,7 @@ class HelperSymbol:
         return f"the helper `{self.helper.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypeSymbol:
     """A type of the language: an integer, an enum, a struct."""
 
@@ -100,7 +100,7 @@ class TypeSymbol:
         return f"the type `{self.type}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IntrinsicSymbol:
     """A function that the compiler itself implements."""
 
@@ -111,7 +111,7 @@ class IntrinsicSymbol:
         return f"`bpf.{self.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BuiltinSymbol:
     """A builtin of Python that the language has too."""
 
@@ -122,7 +122,7 @@ class BuiltinSymbol:
         return f"`{self.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Namespace:
     """A module or an enum class: something with members."""
 
@@ -134,7 +134,7 @@ class Namespace:
         return f"`{self.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Undefined:
     """A name, or a member of `owner`, that does not exist."""
 
@@ -147,7 +147,7 @@ class Undefined:
         return f"`{self.name}`"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Foreign:
     """A Python object that has no meaning in a BPF program."""
 
@@ -179,7 +179,7 @@ Symbol: TypeAlias = (
 BUILTINS = frozenset({"range", "min", "max", "abs", "len", "bool", "int", "print", "sum", "any", "all"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A function's parameter; `default` is a constant."""
 
@@ -188,7 +188,7 @@ class Parameter:
     default: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """What callers need to know of a function."""
 

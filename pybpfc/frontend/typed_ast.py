@@ -9,12 +9,12 @@ value is wanted.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybpfc.diagnostics.span import Span
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
 from pybpfc.lang.types import Field, Struct, Type
+from pybpfc.records import define, field, frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pybpfc.ir.module import GlobalVar, MapDef
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Variable:
     """A local variable or parameter."""
 
@@ -35,7 +35,7 @@ class Variable:
 # ----------------------------------------------------------------------------------- expressions
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Expr:
     """The base of expressions."""
 
@@ -43,7 +43,7 @@ class Expr:
     type: Type
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Literal(Expr):
     """An integer; while `untyped` it may still become any integer type that holds it."""
 
@@ -51,7 +51,7 @@ class Literal(Expr):
     untyped: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Text(Expr):
     """A constant string or bytes, typed once it is known where it goes."""
 
@@ -59,40 +59,40 @@ class Text(Expr):
     is_str: bool
 
 
-@dataclass(eq=False, slots=True)
+@define
 class NoneValue(Expr):
     """The literal `None`."""
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ReadVariable(Expr):
     """The value of a local variable."""
 
     variable: Variable
 
 
-@dataclass(eq=False, slots=True)
+@define
 class GlobalPlace(Expr):
     """A global variable."""
 
     variable: GlobalVar
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapObject(Expr):
     """A map, as helpers take it."""
 
     map: MapDef
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Deref(Expr):
     """What a pointer leads to."""
 
     pointer: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Member(Expr):
     """A struct's member; `base` is a place of type `struct`."""
 
@@ -101,7 +101,7 @@ class Member(Expr):
     field: Field
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Element(Expr):
     """An array's element; `base` is a place of an array type, or a pointer when `through_pointer`."""
 
@@ -110,7 +110,7 @@ class Element(Expr):
     through_pointer: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ContextMember(Expr):
     """A field of the program's context, read at a constant offset."""
 
@@ -120,7 +120,7 @@ class ContextMember(Expr):
     writable: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ContextString(Expr):
     """The address of a tracepoint's `__data_loc` string: the context plus the low half of the field."""
 
@@ -128,7 +128,7 @@ class ContextString(Expr):
     offset: int
 
 
-@dataclass(eq=False, slots=True)
+@define
 class PacketAt(Expr):
     """A bounds-checked pointer into the packet, or None."""
 
@@ -139,7 +139,7 @@ class PacketAt(Expr):
     size: int
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Arithmetic(Expr):
     """Two operands of the result's type."""
 
@@ -148,14 +148,14 @@ class Arithmetic(Expr):
     rhs: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Invert(Expr):
     """`~x`."""
 
     operand: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Comparison(Expr):
     """Two operands of one type."""
 
@@ -164,7 +164,7 @@ class Comparison(Expr):
     rhs: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class TextComparison(Expr):
     """Whether two char or byte arrays hold the same; `prefix` for startswith. `rhs` may be a constant."""
 
@@ -174,7 +174,7 @@ class TextComparison(Expr):
     prefix: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Logical(Expr):
     """`and`/`or`: evaluates left to right and stops early; all operands have the result's type."""
 
@@ -182,21 +182,21 @@ class Logical(Expr):
     operands: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Not(Expr):
     """`not x` of a bool."""
 
     operand: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Truth(Expr):
     """Whether a number or pointer is not zero."""
 
     operand: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Conditional(Expr):
     """`then if condition else otherwise`."""
 
@@ -205,7 +205,7 @@ class Conditional(Expr):
     otherwise: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Convert(Expr):
     """A conversion, implicit or written."""
 
@@ -213,7 +213,7 @@ class Convert(Expr):
     explicit: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Assignment(Expr):
     """`(name := value)`."""
 
@@ -221,14 +221,14 @@ class Assignment(Expr):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class AddressOf(Expr):
     """The address of a place, as a pointer."""
 
     place: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class NewStruct(Expr):
     """`S(a=1)`: a zeroed slot with the given members set."""
 
@@ -236,14 +236,14 @@ class NewStruct(Expr):
     members: tuple[tuple[Field, Expr], ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class NewArray(Expr):
     """A zeroed array slot, with the text or elements given."""
 
     initial: Expr | tuple[Expr, ...] | None
 
 
-@dataclass(eq=False, slots=True)
+@define
 class CallFunction(Expr):
     """A call of a `@bpf.func` function."""
 
@@ -251,7 +251,7 @@ class CallFunction(Expr):
     args: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class CallHelper(Expr):
     """A call of a kernel helper with the arguments the kernel takes."""
 
@@ -259,7 +259,7 @@ class CallHelper(Expr):
     args: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapMethod(Expr):
     """A map operation by its method's name: lookup, get, update, delete, contains, increment."""
 
@@ -268,7 +268,7 @@ class MapMethod(Expr):
     args: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class AtomicOperation(Expr):
     """An atomic read-modify-write of a scalar place; gives the old value when `fetch`."""
 
@@ -279,7 +279,7 @@ class AtomicOperation(Expr):
     fetch: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MinMax(Expr):
     """The smaller or the larger of operands of one type."""
 
@@ -287,7 +287,7 @@ class MinMax(Expr):
     operands: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Printing(Expr):
     """`print(f"…")`."""
 
@@ -295,7 +295,7 @@ class Printing(Expr):
     values: tuple[Expr, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Invalid(Expr):
     """An expression that already has a diagnostic."""
 
@@ -303,14 +303,14 @@ class Invalid(Expr):
 # ------------------------------------------------------------------------------------ statements
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Stmt:
     """The base of statements."""
 
     span: Span
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Bind(Stmt):
     """Give a variable a value."""
 
@@ -318,7 +318,7 @@ class Bind(Stmt):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class StorePlace(Stmt):
     """Write a scalar place, or copy an aggregate into one."""
 
@@ -326,7 +326,7 @@ class StorePlace(Stmt):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class StoreText(Stmt):
     """Write a char or byte array: from a constant, from another array, or from kernel or user memory."""
 
@@ -334,7 +334,7 @@ class StoreText(Stmt):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class StoreContext(Stmt):
     """Write a context field."""
 
@@ -342,14 +342,14 @@ class StoreContext(Stmt):
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Evaluate(Stmt):
     """An expression for its effect."""
 
     value: Expr
 
 
-@dataclass(eq=False, slots=True)
+@define
 class If(Stmt):
     """A two-way branch."""
 
@@ -358,7 +358,7 @@ class If(Stmt):
     otherwise: tuple[Stmt, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class While(Stmt):
     """A loop with its `else` part."""
 
@@ -367,7 +367,7 @@ class While(Stmt):
     otherwise: tuple[Stmt, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ForRange(Stmt):
     """`for variable in range(start, stop, step)`: a constant step; `trips` bounds the number of rounds."""
 
@@ -380,7 +380,7 @@ class ForRange(Stmt):
     otherwise: tuple[Stmt, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ForArray(Stmt):
     """`for variable in array`; scalars by value, aggregates by reference."""
 
@@ -391,7 +391,7 @@ class ForArray(Stmt):
     otherwise: tuple[Stmt, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Match(Stmt):
     """`match` on an integer; a case without values is the default. Guards are not None where written."""
 
@@ -399,7 +399,7 @@ class Match(Stmt):
     cases: tuple[MatchCase, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MatchCase:
     """One case: values (empty for a wildcard), an optional guard and the body."""
 
@@ -408,19 +408,19 @@ class MatchCase:
     body: tuple[Stmt, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Return(Stmt):
     """Leave the function."""
 
     value: Expr | None
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Break(Stmt):
     """Leave the loop."""
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Continue(Stmt):
     """Next round."""
 
@@ -436,7 +436,7 @@ class Inlining(enum.Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionKey:
     """A function and, for generics, its type arguments: one instance each."""
 
@@ -445,7 +445,7 @@ class FunctionKey:
     result: Type
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ProgramKind:
     """What the checker must know of the hook a function is attached to."""
 
@@ -454,7 +454,7 @@ class ProgramKind:
     context: Struct | None
 
 
-@dataclass(eq=False, slots=True)
+@define
 class TFunction:
     """A checked function."""
 
@@ -469,7 +469,7 @@ class TFunction:
     variables: list[Variable] = field(default_factory=list)
 
 
-@dataclass(eq=False, slots=True)
+@define
 class TUnit:
     """A checked module: what lowering turns into an IR module."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 from pybpfc.frontend import typed_ast as t
+from pybpfc.records import fields
 
 
 def print_unit(unit: t.TUnit) -> str:
@@ -29,14 +29,14 @@ def _statement(statement: t.Stmt | t.MatchCase, depth: int) -> Iterator[str]:
     pad = "    " * depth
     parts: list[str] = []
     blocks: list[tuple[str, tuple[t.Stmt | t.MatchCase, ...]]] = []
-    for f in fields(statement):
-        value = getattr(statement, f.name)
-        if f.name == "span":
+    for name in fields(statement):
+        value = getattr(statement, name)
+        if name == "span":
             continue
         if isinstance(value, tuple) and value and isinstance(value[0], t.Stmt | t.MatchCase):
-            blocks.append((f.name, value))
+            blocks.append((name, value))
         elif not (isinstance(value, tuple) and not value):
-            parts.append(f"{f.name}={show(value)}")
+            parts.append(f"{name}={show(value)}")
     yield f"{pad}{type(statement).__name__}({', '.join(parts)})"
     for name, block in blocks:
         yield f"{pad}  {name}:"
@@ -55,9 +55,9 @@ def show(value: object) -> str:
             return f"{value.variable.name}:{value.type}"
         case t.Expr():
             parts = [
-                show(getattr(value, f.name))
-                for f in fields(value)
-                if f.name not in ("span", "type", "struct", "through_pointer", "explicit")
+                show(getattr(value, name))
+                for name in fields(value)
+                if name not in ("span", "type", "struct", "through_pointer", "explicit")
             ]
             return f"{type(value).__name__}({', '.join(parts)}):{value.type}"
         case tuple():

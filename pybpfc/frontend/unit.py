@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 import enum
+import functools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -31,13 +31,14 @@ from pybpfc.lang.functions import Function, Intrinsic
 from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import ERROR, Array, Struct, Type, is_integer
+from pybpfc.records import define, field
 
 GPL_COMPATIBLE = frozenset(
     {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
 )
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Request:
     """A function to check: who asked for it first."""
 
@@ -46,7 +47,7 @@ class Request:
     caller: str
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Unit:
     """What is known of the module being compiled."""
 
@@ -55,7 +56,6 @@ class Unit:
     namespace: Mapping[str, Any]
     sink: DiagnosticSink
     license: str = "GPL"
-    files: FileCache = field(init=False)
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
@@ -67,8 +67,10 @@ class Unit:
     _signatures: dict[int, s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.files = FileCache(self.sink.sources)
+    @functools.cached_property
+    def files(self) -> FileCache:
+        """The parsed files."""
+        return FileCache(self.sink.sources)
 
     @property
     def sources(self) -> SourceMap:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybpfc.diagnostics.span import Span
 from pybpfc.ir.ops import Local, Op, Temp, Terminator
 from pybpfc.lang.types import Struct, Type
+from pybpfc.records import define, field, frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.program_types import ProgramType
@@ -25,7 +25,7 @@ class Linkage(enum.Enum):
     GLOBAL = "global"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """What code is generated for: instruction set v1 to v4 and byte order."""
 
@@ -43,7 +43,7 @@ class Target:
         return int(self.cpu.removeprefix("v"))
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Block:
     """Straight-line ops and the terminator that leaves them."""
 
@@ -52,7 +52,7 @@ class Block:
     terminator: Terminator | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramInfo:
     """What makes a function a program: its hook, as libbpf's section, and its context."""
 
@@ -61,7 +61,7 @@ class ProgramInfo:
     context: Struct | None
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Function:
     """A function: parameters are locals with `param` set; the entry is the first block."""
 
@@ -95,7 +95,7 @@ class Function:
         return f"{stem}.{self.next_id}"
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapDef:
     """A map of the object, under the name of the variable that holds it."""
 
@@ -104,7 +104,7 @@ class MapDef:
     span: Span
 
 
-@dataclass(eq=False, slots=True)
+@define
 class GlobalVar:
     """A global variable: `section` is .rodata, .data or .bss; `exported` ones get a symbol users can see."""
 
@@ -116,7 +116,7 @@ class GlobalVar:
     exported: bool = True
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Module:
     """One compilation unit: what becomes one ELF object."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybpfc.diagnostics.span import Span
 from pybpfc.lang.types import VOID, Field, Pointer, Space, Struct, Type
+from pybpfc.records import define, frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------------------------------- values
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Const:
     """An integer (or a null pointer: `value` 0 of a pointer type)."""
 
@@ -33,7 +33,7 @@ class Const:
     value: int
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Temp:
     """The result of one op."""
 
@@ -41,7 +41,7 @@ class Temp:
     type: Type
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Local:
     """A variable or compiler-made slot: a place on the stack unless LLVM promotes it to a register."""
 
@@ -53,7 +53,7 @@ class Local:
     param: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapPointer:
     """The address of a map, as helpers take it."""
 
@@ -65,7 +65,7 @@ class MapPointer:
         return Pointer(VOID, Space.MAP)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GlobalPointer:
     """The address of a global variable."""
 
@@ -77,7 +77,7 @@ class GlobalPointer:
         return Pointer(self.variable.type, Space.GLOBAL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionPointer:
     """The address of a subprogram, as `bpf_loop` and timers take it."""
 
@@ -140,7 +140,7 @@ class AtomicOp(enum.Enum):
 # ------------------------------------------------------------------------------------------- ops
 
 
-@dataclass(eq=False, slots=True, kw_only=True)
+@define(kw_only=True)
 class Op:
     """The base of all ops: where it came from, and its result if it has one."""
 
@@ -149,10 +149,9 @@ class Op:
 
     def operands(self) -> Iterator[Value]:
         """The values this op reads."""
-        for f in fields(self):
-            if f.name in ("span", "result"):
+        for name, value in self.__dict__.items():
+            if name in ("span", "result"):
                 continue
-            value = getattr(self, f.name)
             if isinstance(value, Temp | Const | MapPointer | GlobalPointer | FunctionPointer):
                 yield value
             elif isinstance(value, tuple):
@@ -161,14 +160,14 @@ class Op:
                 )
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ReadLocal(Op):
     """The current value of a scalar local."""
 
     local: Local
 
 
-@dataclass(eq=False, slots=True)
+@define
 class WriteLocal(Op):
     """Set a scalar local."""
 
@@ -176,14 +175,14 @@ class WriteLocal(Op):
     value: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class AddressOf(Op):
     """The address of a local's slot."""
 
     local: Local
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Load(Op):
     """Read a scalar through a pointer; its type is the result's. `volatile` ones are never merged or moved."""
 
@@ -191,7 +190,7 @@ class Load(Op):
     volatile: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Store(Op):
     """Write a scalar through a pointer."""
 
@@ -200,7 +199,7 @@ class Store(Op):
     volatile: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class FieldAddress(Op):
     """The address of a struct's or union's member."""
 
@@ -209,7 +208,7 @@ class FieldAddress(Op):
     field: Field
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ElementAddress(Op):
     """The address of an element: `base + index * size_of(element)`; the index is an integer of any type."""
 
@@ -218,7 +217,7 @@ class ElementAddress(Op):
     index: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Arith(Op):
     """`lhs op rhs`; both operands and the result have one type."""
 
@@ -227,7 +226,7 @@ class Arith(Op):
     rhs: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Compare(Op):
     """A `bool`: integers of one type, or pointers by EQ/NE."""
 
@@ -236,21 +235,21 @@ class Compare(Op):
     rhs: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Convert(Op):
     """To the result's type: truncate, zero- or sign-extend (by the source's signedness), or retype a pointer."""
 
     value: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ByteSwapBigEndian(Op):
     """Between network and host order: swaps on little-endian targets, nothing on big-endian ones."""
 
     value: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Select(Op):
     """`then if condition else otherwise`, both already evaluated."""
 
@@ -259,7 +258,7 @@ class Select(Op):
     otherwise: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MemSet(Op):
     """Zero `size` bytes at `pointer`."""
 
@@ -267,7 +266,7 @@ class MemSet(Op):
     size: int
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MemCopy(Op):
     """Copy `size` bytes; the ranges do not overlap. `align`: what both addresses are known to be multiples of."""
 
@@ -277,7 +276,7 @@ class MemCopy(Op):
     align: int = 1
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Atomic(Op):
     """An atomic read-modify-write; with a result, the old value is fetched. `expected` for cmpxchg only."""
 
@@ -287,7 +286,7 @@ class Atomic(Op):
     expected: Value | None = None
 
 
-@dataclass(eq=False, slots=True)
+@define
 class HelperCall(Op):
     """Call a kernel helper; the arguments are already as the kernel takes them."""
 
@@ -295,7 +294,7 @@ class HelperCall(Op):
     args: tuple[Value, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Call(Op):
     """Call another function of the module."""
 
@@ -303,7 +302,7 @@ class Call(Op):
     args: tuple[Value, ...]
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ContextLoad(Op):
     """Read a field of the program's context at a constant offset, as the verifier demands it."""
 
@@ -311,7 +310,7 @@ class ContextLoad(Op):
     offset: int
 
 
-@dataclass(eq=False, slots=True)
+@define
 class ContextStore(Op):
     """Write a field of the program's context at a constant offset."""
 
@@ -320,7 +319,7 @@ class ContextStore(Op):
     value: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class PacketPointer(Op):
     """High-level: `size` bytes of the packet at `offset`, or null when they are not all there."""
 
@@ -331,7 +330,7 @@ class PacketPointer(Op):
     size: int
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapLookup(Op):
     """High-level: a pointer to the value under a key, or null."""
 
@@ -339,7 +338,7 @@ class MapLookup(Op):
     key: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapUpdate(Op):
     """High-level: store a value; key and value are scalars or pointers to them. Result: 0 or a negative errno."""
 
@@ -349,7 +348,7 @@ class MapUpdate(Op):
     flags: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapDelete(Op):
     """High-level: delete an entry. Result: 0 or a negative errno."""
 
@@ -357,7 +356,7 @@ class MapDelete(Op):
     key: Value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class MapIncrement(Op):
     """High-level: `m[key] += value`, creating the entry at zero; atomic on shared maps, plain on per-CPU ones."""
 
@@ -367,7 +366,7 @@ class MapIncrement(Op):
     per_cpu: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FormatSpec:
     """How one value of a `print` is shown: `conversion` is one of d u x o c s p, with `0`-padding width."""
 
@@ -377,7 +376,7 @@ class FormatSpec:
     alternate: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Print(Op):
     """High-level: format constant text and values into the trace pipe."""
 
@@ -388,7 +387,7 @@ class Print(Op):
 # ----------------------------------------------------------------------------------- terminators
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Terminator:
     """The base of what ends a block."""
 
@@ -403,7 +402,7 @@ class Terminator:
         return ()
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Jump(Terminator):
     """Go to a block."""
 
@@ -414,7 +413,7 @@ class Jump(Terminator):
         return (self.target,)
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Branch(Terminator):
     """Go to one of two blocks by a `bool`."""
 
@@ -431,7 +430,7 @@ class Branch(Terminator):
         return (self.then, self.otherwise)
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Switch(Terminator):
     """Go to the block of the case equal to an integer, else to the default."""
 
@@ -448,7 +447,7 @@ class Switch(Terminator):
         return (*(label for _, label in self.cases), self.default)
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Return(Terminator):
     """Leave the function."""
 
@@ -460,7 +459,7 @@ class Return(Terminator):
             yield self.value
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Unreachable(Terminator):
     """Control never comes here."""
 

@@ -15,17 +15,17 @@ from __future__ import annotations
 import enum
 import struct as packing
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from pybpfc.lang.codec import NATIVE, CodecError, bit_shift, letter, order
 from pybpfc.lang.types import Array, Bool, Enum, Field, Int, Pointer, Struct, Type, View, size_of
+from pybpfc.records import define, field
 
 _INLINE = 16
 """Integer arrays up to this length are part of the struct's own unpack; longer ones get one of their own."""
 
 
-@dataclass(eq=False, slots=True)
+@define
 class _Decoder:
     """Source under construction: `slots` of one unpack in ascending order, then statements that build the value."""
 

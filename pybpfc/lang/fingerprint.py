@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -11,9 +10,10 @@ from pybpfc.lang.errors import DeclarationError
 from pybpfc.lang.functions import Function
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
+from pybpfc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dependencies:
     """What a compilation read: files, and (module, dotted name) with the fingerprint of its value.
 

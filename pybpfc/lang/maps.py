@@ -7,12 +7,12 @@ last `load()` of its module created, through a handle that the runtime or the VM
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pybpfc.lang.annotations import is_sized, resolve
 from pybpfc.lang.errors import AnnotationError, DeclarationError, NotLoadedError
 from pybpfc.lang.types import Type, size_of
+from pybpfc.records import frozen
 
 if TYPE_CHECKING:
     from typing import Self
@@ -26,7 +26,7 @@ NO_PREALLOC = 1 << 0
 MMAPABLE = 1 << 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapDeclaration:
     """What a map is created from. Sizes follow from the types; `None` types mean that the map type decides."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform, overload
 
 from pybpfc.lang.annotations import EmbeddedIn, bit_width, evaluate, is_sized, resolve
 from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.types import Field, Int, Pointer, Space, Struct, Type, align_of, size_of
+from pybpfc.records import frozen
 
 _T = TypeVar("_T", bound=type)
 
@@ -50,7 +50,7 @@ def kernel_struct(cls: _T, /) -> _T:
     return made
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What the decorator was told."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from pybpfc.records import define, field, frozen
 
 
 class View(enum.Enum):
@@ -37,7 +38,7 @@ class Space(enum.Enum):
     KERNEL = "kernel"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Void:
     """No value."""
 
@@ -45,7 +46,7 @@ class Void:
         return "None"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bool:
     """One byte, 0 or 1."""
 
@@ -53,7 +54,7 @@ class Bool:
         return "bool"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Int:
     """A fixed-width integer; `big_endian` ones are stored in network order and used in host order."""
 
@@ -85,7 +86,7 @@ class Int:
         return Int(self.bits, self.signed) if self.big_endian else self
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enum:
     """A `enum.IntEnum`/`IntFlag` class: its integer representation plus names for BTF and codecs."""
 
@@ -98,7 +99,7 @@ class Enum:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Array:
     """`length` elements of one type, in place."""
 
@@ -112,7 +113,7 @@ class Array:
         return f"Annotated[{self.view.value}, {self.length}]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A struct or union member; `offset` in bytes. `bits` and `bit_offset` (from `offset`) for bit-fields."""
 
@@ -123,7 +124,7 @@ class Field:
     bit_offset: int = 0
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Struct:
     """A struct or union, compared by identity; `fields` may be filled after creation for self-reference.
 
@@ -139,7 +140,7 @@ class Struct:
     packed: bool = False
     kernel: bool = False
     cls: type | None = None
-    by_name: dict[str, Field] = field(default_factory=dict, repr=False)
+    by_name: dict[str, Field] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.name
@@ -157,7 +158,7 @@ class Struct:
         return self.by_name.get(name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pointer:
     """An address; `nullable` until a check has narrowed it. `to` is `Void` for untyped memory."""
 
@@ -171,7 +172,7 @@ class Pointer:
         return f"{text} | None" if self.nullable else text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Error:
     """The type of an expression that already has a diagnostic; it absorbs follow-up errors."""
 

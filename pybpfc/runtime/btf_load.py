@@ -10,11 +10,11 @@ import ctypes
 import errno
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.btf import Btf
 from pybpfc.formats.errors import BadBtf
+from pybpfc.records import frozen
 from pybpfc.runtime.attributes import BtfLoad
 from pybpfc.runtime.permissions import exhausted
 from pybpfc.runtime.syscall import Command, Fd, address, bpf, buffer_of
@@ -30,7 +30,7 @@ _EACH = {STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12}
 _LOG_SIZE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """One type's place in the image: its id, where it begins, its kind, member count and flag."""
 

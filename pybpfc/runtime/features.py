@@ -11,7 +11,6 @@ import errno
 import functools
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
 from pybpfc.abi.helpers import HELPERS
@@ -19,6 +18,7 @@ from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.abi.program_types import PROGRAM_TYPES, SECTIONS, Section
 from pybpfc.abi.versions import KernelVersion, version
 from pybpfc.diagnostics.errors import PermissionDenied
+from pybpfc.records import frozen
 from pybpfc.runtime.attributes import BtfLoad, LinkCreate, MapCreate, ProgLoad
 from pybpfc.runtime.permissions import missing, needed_for, permission_denied
 from pybpfc.runtime.syscall import ENOTSUPP, Command, Fd, address, bpf, buffer_of
@@ -31,7 +31,7 @@ BPF_F_NO_PREALLOC = 1
 BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS = 1 << 4, 1 << 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """Whether the kernel has a feature, and which kernel had it first."""
 
@@ -72,7 +72,7 @@ def bpf_missing() -> bool:
 # ------------------------------------------------------------------------------ loading trials
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Trial:
     """How a trial load went: the kernel's errno (0: loaded) and its log."""
 

@@ -11,7 +11,6 @@ import errno
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pybpfc.abi.program_types import Section, match_section
@@ -23,6 +22,7 @@ from pybpfc.formats.spec import FunctionSpec, MapSpec, ObjectSpec, VariableSpec
 from pybpfc.lang.codec import Codec, codec_for
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Type, size_of
+from pybpfc.records import define, field, replace
 from pybpfc.runtime.btf_load import BtfImage, image_of, load_btf
 from pybpfc.runtime.loaded import Globals, LoadedObject, closest, encode_initial
 from pybpfc.runtime.maps import Map
@@ -88,7 +88,7 @@ def read_source(source: Source) -> ObjectSpec:
         raise LoadError(f"{name} is no usable BPF object: {error}") from None
 
 
-@dataclass(slots=True)
+@define
 class _Loading:
     """One load under way; `stack` gives back what was made if it does not come to its end."""
 

@@ -12,11 +12,11 @@ import mmap
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.lang.errors import NotLoadedError
+from pybpfc.records import frozen
 from pybpfc.runtime import attributes
 from pybpfc.runtime.cpus import possible_cpus
 from pybpfc.runtime.syscall import BPF_F_MMAPABLE, ENOTSUPP, Command, Fd, address, bpf, object_info, object_pin
@@ -35,7 +35,7 @@ TYPE_NAMES = {kind.uapi: name for name, kind in MAP_TYPES.items()}
 """The kernel's names of map types by number."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapInfo:
     """What the kernel tells of a map."""
 

@@ -8,11 +8,11 @@ import os
 import struct
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 
 from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.spec import MapSpec
+from pybpfc.records import replace
 from pybpfc.runtime.attributes import MapCreate
 from pybpfc.runtime.cpus import possible_cpus
 from pybpfc.runtime.maps import TYPE_NAMES, Map, map_info

@@ -12,7 +12,6 @@ import errno
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
@@ -22,6 +21,7 @@ from pybpfc.abi.versions import KernelVersion, running
 from pybpfc.diagnostics.errors import LoadError, VerifierError
 from pybpfc.formats.link import LinkedProgram
 from pybpfc.formats.spec import LineInfo
+from pybpfc.records import define, frozen
 from pybpfc.runtime.attributes import ProgLoad
 from pybpfc.runtime.btf_load import BtfImage
 from pybpfc.runtime.permissions import exhausted, needed_for, permission_denied, with_memory_limit_raised
@@ -39,7 +39,7 @@ FIRST_LOG, LARGEST_LOG = 1 << 20, (16 << 20) - 1
 KERNEL_APPLIES_CORE = KernelVersion(5, 17)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """What a program with a BTF target is for: a type id of the kernel, and the program it replaces, if any."""
 
@@ -47,7 +47,7 @@ class Target:
     program_fd: int = 0
 
 
-@dataclass(slots=True)
+@define
 class Job:
     """All that one load takes. `sources` are texts of files by name, for quoting."""
 

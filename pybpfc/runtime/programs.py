@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.program_types import PROGRAM_TYPES, Section
 from pybpfc.diagnostics.errors import AttachError, LoadError
+from pybpfc.records import frozen
 from pybpfc.runtime import attributes
 from pybpfc.runtime.permissions import permission_denied
 from pybpfc.runtime.syscall import ENOTSUPP, Command, Fd, address, bpf, buffer_of, object_info, object_pin
@@ -25,7 +25,7 @@ _ROOM = 512
 BPF_F_TEST_RUN_ON_CPU = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TestRun:
     """What a test run gave: the program's result, the packet and the context behind it, nanoseconds per run."""
 
@@ -42,7 +42,7 @@ class TestRun:
         return self.retval - (1 << 32) if self.retval >> 31 else self.retval
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramInfo:
     """What the kernel tells of a program. Run time and count stay 0 unless `sysctl kernel.bpf_stats_enabled=1`."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from pybpfc.records import field, frozen
 from pybpfc.runtime.verifier_messages import Explanation, explain, known
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParsedLog:
     """What a log says: the message, the instruction it is about, the source line quoted last, a 7.3 report's "
     "parts."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from pybpfc.records import frozen
 
 Blame = Literal["source", "lowering", "limit", "environment", "verifier"]
 
 _REPORT = "this should have been found at compile time; please report it with the program and the log"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """One kind of message: the pattern of its line, the cause, the remedy, and whose turn it is."""
 
@@ -27,7 +28,7 @@ class Message:
     blame: Blame = "source"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """A message explained: cause and remedy with the log's own numbers and names filled in."""
 

@@ -15,16 +15,18 @@ import pybpfc
 
 PACKAGE = Path(pybpfc.__file__).parent
 
-_TO_LANG = {"abi", "formats", "diagnostics", "lang"}
+_BASE = {"records"}  # below everything
+_TO_LANG = _BASE | {"abi", "formats", "diagnostics", "lang"}
 _TO_BACKEND = _TO_LANG | {"ir", "frontend", "backend"}
 _DRIVER = {"cache", "compiler", "pipeline"}
 _FACADES = {"helpers", "uapi", "kfuncs", "vmlinux"}
 
 ALLOWED: dict[str, set[str]] = {
-    "abi": set(),
-    "formats": {"abi"},
-    "diagnostics": {"abi", "formats"},
-    "lang": {"abi", "formats", "diagnostics"},
+    "records": set(),
+    "abi": _BASE,
+    "formats": _BASE | {"abi"},
+    "diagnostics": _BASE | {"abi", "formats"},
+    "lang": _BASE | {"abi", "formats", "diagnostics"},
     "ir": _TO_LANG,
     "frontend": _TO_LANG | {"ir"},
     "backend": _TO_LANG | {"ir"},

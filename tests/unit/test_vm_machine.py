@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +36,7 @@ from pybpfc.abi import insn as isa
 from pybpfc.abi.insn import Insn
 from pybpfc.formats.spec import MapSpec, ObjectSpec, VariableSpec
 from pybpfc.lang.types import I64, U32, U64
+from pybpfc.records import replace
 from pybpfc.vm import Machine, Task, UserMemory, VmError, simulate_spec
 from pybpfc.vm.values import Pointer
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pybpfc.diagnostics import catalog
@@ -17,13 +16,14 @@ from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check.flow import HELD, NULL, Flow, merge
 from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.lang.types import ERROR, Pointer, Space, Type
+from pybpfc.records import define, field
 
 if TYPE_CHECKING:
     from pybpfc.diagnostics.catalog import ErrorClass
     from pybpfc.frontend.unit import Unit
 
 
-@dataclass(slots=True)
+@define
 class Loop:
     """Flow states that leave a loop: at `break`, and at `continue` back to its head."""
 

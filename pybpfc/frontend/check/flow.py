@@ -7,10 +7,10 @@ only if every path has shown it, and a ring buffer reservation may be in several
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from pybpfc.diagnostics.span import Span
 from pybpfc.frontend.typed_ast import Variable
+from pybpfc.records import define, field
 
 HELD = "held"
 NULL = "null"
@@ -19,7 +19,7 @@ FAILED = "failed"
 """A reservation whose misuse was reported: it causes no further diagnostics."""
 
 
-@dataclass(slots=True)
+@define
 class Flow:
     """Facts at one point of a function."""
 

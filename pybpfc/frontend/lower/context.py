@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from pybpfc.frontend import typed_ast as t
 from pybpfc.ir.builder import Builder
 from pybpfc.ir.module import Block, Function, Module, Target
 from pybpfc.ir.ops import Const, Local, Value
 from pybpfc.lang.types import Enum, Int, Type
+from pybpfc.records import define, field
 
 
 def register_type(type: Type) -> Type:
@@ -22,7 +21,7 @@ def register_type(type: Type) -> Type:
             return type
 
 
-@dataclass(eq=False, slots=True)
+@define
 class LoopBlocks:
     """Where `break` and `continue` go."""
 
@@ -30,7 +29,7 @@ class LoopBlocks:
     next: Block
 
 
-@dataclass(eq=False, slots=True)
+@define
 class Lowering:
     """Everything the lowering functions share; they take it as `low`."""
 

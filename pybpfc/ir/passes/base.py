@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pybpfc.ir import ops
 from pybpfc.ir.builder import Builder
 from pybpfc.ir.module import Block, Function
+from pybpfc.records import fields
 
 Expansion = Callable[[Builder, ops.Op], ops.Value | None]
 """Emits what replaces an op, into the builder's current block (which it may end and leave); gives the new result."""
@@ -41,7 +42,7 @@ def substitute(op: ops.Op | ops.Terminator, replaced: dict[int, ops.Value]) -> N
     """Put new values in the place of replaced temporaries among an op's operands."""
     if not replaced:
         return
-    for name in type(op).__dataclass_fields__:
+    for name in fields(op):
         if name in ("span", "result"):
             continue
         value = getattr(op, name)

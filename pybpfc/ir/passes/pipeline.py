@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pybpfc.diagnostics.errors import CompilerBug
@@ -15,9 +14,10 @@ from pybpfc.ir.passes.lower_print import lower_print
 from pybpfc.ir.passes.unreachable import remove_unreachable
 from pybpfc.ir.printer import print_module
 from pybpfc.ir.verify import verify_module
+from pybpfc.records import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pass:
     """One transformation. After a `lowers_all` pass no high-level op is left."""
 

@@ -7,11 +7,11 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pybpfc.abi.attach_types import LINK_TYPES
 from pybpfc.diagnostics.errors import AttachError, LoadError, PermissionDenied, PybpfcError
+from pybpfc.records import field, frozen
 from pybpfc.runtime import attributes
 from pybpfc.runtime.permissions import exhausted, missing, permission_denied
 from pybpfc.runtime.syscall import Command, Fd, bpf, object_info, object_pin
@@ -39,7 +39,7 @@ _DETAILS: dict[str, tuple[tuple[str, int, int, bool], ...]] = {
 _LINK_NAMES = {number: name for name, number in LINK_TYPES.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LinkInfo:
     """What the kernel tells of a link; `detail` has the fields that its kind defines."""
 

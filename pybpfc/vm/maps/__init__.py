@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.formats.btf import Btf
 from pybpfc.formats.errors import BadBtf
 from pybpfc.formats.spec import MapSpec
+from pybpfc.records import replace
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.maps.base import TYPE_NAMES, VmMap
 from pybpfc.vm.maps.events import PerfEventArray, RingBuffer, UserRingBuffer
