@@ -15,7 +15,7 @@ from pybpfc.backend.maps import map_attributes
 from pybpfc.ir import ops
 from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, Target
 from pybpfc.ir.ops import ArithOp, AtomicOp, Predicate
-from pybpfc.lang.types import Array, Bool, Enum, Int, Pointer, Struct, Type, Void, align_of, as_int, size_of
+from pybpfc.lang.types import Array, Bool, Enum, Int, Pointer, Space, Struct, Type, Void, align_of, as_int, size_of
 
 _ARITHMETIC = {
     ArithOp.ADD: "add",
@@ -319,8 +319,15 @@ class _Function:
             return
         if isinstance(to, Pointer):
             self._set(op, f"inttoptr i64 {self._extended(op.value)} to ptr")
+            if to.space is Space.PACKET:
+                self._assume_not_null(op.result)
             return
         self._number(op, source, to)
+
+    def _assume_not_null(self, pointer: ops.Temp) -> None:
+        """The start of a packet never is null: without this, LLVM tests the lower half of the address for it."""
+        self.owner.declared.add("declare void @llvm.assume(i1)")
+        self._do(f'call void @llvm.assume(i1 true) ["nonnull"(ptr {self.names[pointer.id]})]')
 
     def _number(self, op: ops.Convert, source: Type, to: Type) -> None:
         assert op.result is not None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pybpfc.abi import insn as isa
 from pybpfc.abi.insn import Insn
-from pybpfc.vm.values import MASK32, MASK64, SIGN64, signed32, signed64
+from pybpfc.vm.values import MASK32, MASK64, SIGN64, NonScalar, Pointer, signed32, signed64
 
 M64, M32 = f"{MASK64:#x}", f"{MASK32:#x}"
 S64, S32 = f"{SIGN64:#x}", "0x80000000"
@@ -53,11 +53,22 @@ def _swapper(size: int) -> Callable[[int], int]:
     return swap
 
 
+def low(value: object) -> int:
+    """The lower half of a register, for a test whether it is zero: a pointer's never is, as compilers take it."""
+    if isinstance(value, int):
+        return value & MASK32
+    if isinstance(value, Pointer):
+        return 1
+    assert isinstance(value, NonScalar)
+    return value.refuse()
+
+
 FUNCTIONS: dict[str, Callable[..., int]] = {
     "sdiv64": sdiv64,
     "smod64": smod64,
     "sdiv32": sdiv32,
     "smod32": smod32,
+    "low": low,
     "swap16": _swapper(2),
     "swap32": _swapper(4),
     "swap64": _swapper(8),
@@ -171,6 +182,8 @@ def condition(insn: Insn) -> str | None:
     left = f"r{insn.dst}" if wide else f"(r{insn.dst} & {M32})"
     left = f"({left} ^ {flip})" if signed else left
     if not insn.op & isa.BPF_X:
+        if not wide and not insn.imm and sign in ("==", "!="):
+            left = f"({left} if r{insn.dst}.__class__ is int else low(r{insn.dst}))"
         constant = insn.imm & (MASK64 if wide else MASK32)
         return f"{left} {sign} {constant ^ int(flip, 16) if signed else constant}"
     right = f"r{insn.src}" if wide else f"(r{insn.src} & {M32})"

@@ -253,3 +253,12 @@ def test_the_kernel_s_errors_are_results_not_errors() -> None:
         mov(4, 0), call("bpf_map_update_elem"), exit_(),
     )  # fmt: skip
     assert run(*parts, maps=(array_map(),)).signed_retval == -7
+
+
+def test_the_lower_half_of_a_pointer_may_be_tested_for_zero() -> None:
+    test = Insn(isa.BPF_JMP32 | isa.BPF_JEQ, 6, 0, 1, 0)
+    assert run(load(W, 6, 1, 0), mov(0, 1), test, mov(0, 2), exit_()).retval == 2
+    with pytest.raises(VmError, match="arithmetic on"):
+        run(load(W, 6, 1, 0), mov(0, 1), Insn(isa.BPF_JMP32 | isa.BPF_JEQ, 6, 0, 1, 5), mov(0, 2), exit_())
+    with pytest.raises(VmError, match="never set"):
+        run(mov(0, 1), Insn(isa.BPF_JMP32 | isa.BPF_JEQ, 6, 0, 1, 0), mov(0, 2), exit_())
