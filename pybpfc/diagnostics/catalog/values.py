@@ -100,6 +100,44 @@ class LossyConversion(ErrorClass):
     expected: str
 
 
+class BitFieldRange(ErrorClass):
+    """A value may have more bits than the bit-field it is assigned to.
+
+    A bit-field takes what the program's text shows to fit: constants, comparisons, `%` and `&` bound a value.
+    `s.field += 1` wraps at the field's width.
+
+    Bad:
+
+        @bpf.struct
+        class Flags:
+            kind: Annotated[u8, bpf.bits(4)]
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            flags = Flags(kind=u8(ctx.rx_queue_index))
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Flags:
+            kind: Annotated[u8, bpf.bits(4)]
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            flags = Flags(kind=u8(ctx.rx_queue_index) & 0xF)
+            return XDP_PASS
+    """
+
+    code = "E0249"
+    title = "this may not fit the {bits} bits of `{field}`"
+    label = "may be larger than {mask}"
+    help = "keep the low bits: `… & {mask}`"
+    field: str
+    bits: int
+    mask: str
+
+
 class MixedSign(ErrorClass):
     """No type holds all values of both operands.
 

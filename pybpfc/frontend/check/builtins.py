@@ -252,6 +252,8 @@ def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return target
     if isinstance(target.type, Pointer) and is_integer(target.type.to) and not target.type.nullable:
         target = t.Deref(target.span, target.type.to, target)
+    if isinstance(target, t.Member) and target.field.bits is not None:
+        return c.error(catalog.AtomicWidth("a bit-field"), node.args[0])
     if not isinstance(target, t.PLACES) or not is_integer(target.type) or size_of(target.type) < 4:
         return c.error(catalog.AtomicWidth(str(target.type)), node.args[0])
     operands = [coerce(c, check(c, a), target.type, "operand") for a in node.args[1:]]

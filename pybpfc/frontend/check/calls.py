@@ -15,7 +15,15 @@ from pybpfc.frontend.check.access import (
     undefined,
 )
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
+from pybpfc.frontend.check.conversion import (
+    coerce,
+    coerce_member,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    to_number,
+)
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.symbols import (
     BuiltinSymbol,
@@ -154,7 +162,8 @@ def new_struct(c: FunctionChecker, node: ast.Call, struct: Struct) -> t.Expr:
             c.error(catalog.UnknownField(struct.name, keyword.arg or ""), where, helps=helps)
             failed = True
             continue
-        value = fit(c, check(c, keyword.value), field.type, f"field `{field.name}`")
+        given, what = check(c, keyword.value), f"field `{field.name}`"
+        value = fit(c, given, field.type, what) if field.bits is None else coerce_member(c, given, field, what)
         failed = failed or isinstance(value.type, Error)
         members.append((field, value))
     if failed:

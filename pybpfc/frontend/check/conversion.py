@@ -6,12 +6,14 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.ranges import value_range
 from pybpfc.lang.types import (
     ERROR,
     U64,
     Array,
     Enum,
     Error,
+    Field,
     Int,
     Pointer,
     Space,
@@ -112,9 +114,25 @@ def _coerce_integer(c: FunctionChecker, e: t.Expr, to: Type) -> t.Expr:
         return t.Convert(e.span, to, e)
     if isinstance(to, Enum) and n.lossless(e.type, to.underlying):
         return t.Convert(e.span, to, e)
+    if isinstance(to, Int) and (known := value_range(c, e)) is not None and all(n.fits(v, to) for v in known):
+        return t.Convert(e.span, to, e)  # the values that the program's text allows are all there
     if isinstance(e, t.Conditional) and (chosen := _constant_branches(e, to)) is not None:
         return chosen
     return c.error(catalog.LossyConversion(str(e.type), str(to)), e.span)
+
+
+def coerce_member(c: FunctionChecker, e: t.Expr, field: Field, what: str) -> t.Expr:
+    """`e` as what a struct's member holds; a bit-field takes what its width shows to fit."""
+    value = coerce(c, e, field.type.host if isinstance(field.type, Int) else field.type, what)
+    if field.bits is None or isinstance(value.type, Error):
+        return value
+    narrow = n.bit_field_type(field)
+    bounds = value_range(c, value)
+    if bounds is not None and all(n.fits(v, narrow) for v in bounds):
+        return value
+    if isinstance(value, t.Literal):
+        return c.error(catalog.LiteralDoesNotFit(value.value, f"{field.type}:{field.bits}"), e.span)
+    return c.error(catalog.BitFieldRange(field.name, field.bits, hex((1 << field.bits) - 1)), e.span)
 
 
 def _constant_branches(e: t.Conditional, to: Type) -> t.Conditional | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybpfc.ir.ops import ArithOp
-from pybpfc.lang.types import Bool, Enum, Int, Type, as_int
+from pybpfc.lang.types import Bool, Enum, Field, Int, Type, as_int
 
 WIDTHS = (8, 16, 32, 64)
 
@@ -47,6 +47,12 @@ def fits(value: int, to: Type) -> bool:
         return value in (0, 1)
     t = as_int(to)
     return t.min <= value <= t.max
+
+
+def bit_field_type(field: Field) -> Int:
+    """The integers that a bit-field holds."""
+    assert field.bits is not None
+    return Int(field.bits, as_int(field.type).signed)
 
 
 def natural_type(value: int) -> Int:

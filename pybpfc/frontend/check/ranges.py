@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.flow import Flow
+from pybpfc.frontend.check.numbers import bit_field_type
 from pybpfc.ir.ops import ArithOp, Predicate
 from pybpfc.lang.types import Bool, Enum, Int, as_int, is_integer
 
@@ -36,6 +37,9 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
             if known:
                 lows = [r[0] for r in known] + [_low(o) for o in e.operands if value_range(c, o) is None]
                 return min(lows), min(r[1] for r in known)
+        case t.Member() if e.field.bits is not None:
+            held = bit_field_type(e.field)
+            return held.min, held.max
         case t.Conditional():
             then, other = value_range(c, e.then), value_range(c, e.otherwise)
             if then is not None and other is not None:
@@ -63,6 +67,8 @@ def _arithmetic(c: FunctionChecker, e: t.Arithmetic) -> tuple[int, int] | None:
             corners = [lhs[0] - rhs[1], lhs[1] - rhs[0]]
         case ArithOp.MUL:
             corners = [a * b for a in lhs for b in rhs]
+        case ArithOp.OR | ArithOp.XOR if min(lhs[0], rhs[0]) >= 0:
+            corners = [0, (1 << max(lhs[1], rhs[1]).bit_length()) - 1]
         case ArithOp.FLOORDIV if rhs[0] > 0:
             corners = [a // b for a in lhs for b in rhs]
         case _:

@@ -15,6 +15,7 @@ from pybpfc.frontend.check.conditions import check_condition, is_text
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     coerce,
+    coerce_member,
     describe,
     is_aggregate,
     may_be_none,
@@ -166,7 +167,10 @@ def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) ->
     if isinstance(memory, Array) and memory.view is not View.LIST:
         source = check_text_source(c, value, memory)
         return [] if isinstance(source.type, Error) else [t.StoreText(span, target, source)]
-    value = coerce(c, value, memory, "assignment")
+    if isinstance(target, t.Member) and not isinstance(node, ast.AugAssign):
+        value = coerce_member(c, value, target.field, "assignment")
+    else:  # `s.bits += 1` wraps at the field's width, as all arithmetic does at its type's
+        value = coerce(c, value, memory, "assignment")
     return [] if isinstance(value.type, Error) else [t.StorePlace(span, target, value)]
 
 
@@ -471,38 +475,28 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
         value = None
     c.check_released(c.span(node))
-    narrow = value is not None and c.program is not None and _fits_result(c, value)
-    c.flow = None
     if value is None:
+        c.flow = None
         if not isinstance(c.result, Void):
             c.error(catalog.MissingReturn(c.node.name, str(c.result)), node)
             return []
         return [t.Return(c.span(node), None)]
-    if isinstance(value.type, Error):
-        return []
-    if isinstance(c.result, Void):
-        c.error(catalog.ReturnsNothing(c.node.name, "None", describe(value)), node)
+    if isinstance(value.type, Error) or isinstance(c.result, Void):
+        c.flow = None
+        if not isinstance(value.type, Error):
+            c.error(catalog.ReturnsNothing(c.node.name, "None", describe(value)), node)
         return []
     if isinstance(c.result, Array) and c.result.view is not View.LIST:
         result = check_text_source(c, value, c.result)
         if isinstance(result, t.Text):
             result = t.NewArray(value.span, c.result, result)
-    elif narrow:
-        result = t.Convert(value.span, c.result, value)
     else:
         result = coerce(c, value, c.result, "return value")
+    c.flow = None
     if isinstance(result.type, Error):
         return []
     _check_return_range(c, result)
     return [t.Return(c.span(node), result)]
-
-
-def _fits_result(c: FunctionChecker, value: t.Expr) -> bool:
-    """Whether a program's verdict held in a wider variable, as in `verdict = XDP_PASS`, is known to fit its result."""
-    if not is_integer(value.type) or isinstance(value, t.Literal) or not isinstance(c.result, Int):
-        return False
-    bounds = value_range(c, value)
-    return bounds is not None and c.result.min <= bounds[0] and bounds[1] <= c.result.max
 
 
 def _check_return_range(c: FunctionChecker, value: t.Expr) -> None:

@@ -15,7 +15,8 @@ from pybpfc.frontend.lower.memory import (
     equals_bytes,
     initialise,
     load,
-    memory_type,
+    load_place,
+    store_field,
 )
 from pybpfc.ir.module import Block
 from pybpfc.ir.ops import ArithOp, Const, GlobalPointer, MapPointer, Predicate, Value
@@ -99,11 +100,9 @@ def _is_scalar(e: t.Expr) -> bool:
 def _set_field(low: Lowering, base: Value, struct: Struct, field: Field, expr: t.Expr, value: Value | None) -> None:
     from math import gcd
 
-    from pybpfc.frontend.lower.memory import store
-
     address = low.b.field_address(base, struct, field)
     if value is not None and not isinstance(field.type, Array | Struct):
-        store(low, address, value, field.type)
+        store_field(low, address, field, value)
     else:
         initialise(low, address, field.type, expr, gcd(STACK_ALIGN, field.offset or STACK_ALIGN))
 
@@ -137,7 +136,7 @@ def _read_variable(low: Lowering, e: t.ReadVariable) -> Value:
 
 
 def _read_place(low: Lowering, e: t.Expr) -> Value:
-    return load(low, lower_address(low, e), memory_type(e))
+    return load_place(low, lower_address(low, e), e)
 
 
 def _map_object(low: Lowering, e: t.MapObject) -> Value:

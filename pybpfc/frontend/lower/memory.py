@@ -7,13 +7,14 @@ import math
 from pybpfc.abi.helpers import HELPERS
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.lower.context import Lowering, register_type
-from pybpfc.ir.ops import Predicate, Value
+from pybpfc.ir.ops import ArithOp, Predicate, Value
 from pybpfc.lang.types import (
     BOOL,
     I64,
     U32,
     VOID,
     Array,
+    Field,
     Int,
     Pointer,
     Space,
@@ -21,6 +22,7 @@ from pybpfc.lang.types import (
     Type,
     View,
     align_of,
+    as_int,
     size_of,
 )
 
@@ -70,6 +72,50 @@ def store(low: Lowering, pointer: Value, value: Value, type: Type) -> None:
     if isinstance(type, Int) and type.big_endian:
         value = low.b.byte_swap(value)
     low.b.store(pointer, value)
+
+
+def load_place(low: Lowering, address: Value, place: t.Expr) -> Value:
+    """Read a scalar place at its address, a bit-field too."""
+    if isinstance(place, t.Member) and place.field.bits is not None:
+        return _load_bits(low, address, place.field)
+    return load(low, address, memory_type(place))
+
+
+def store_field(low: Lowering, address: Value, field: Field, value: Value) -> None:
+    """Write a scalar member at its address, a bit-field too."""
+    if field.bits is not None:
+        _store_bits(low, address, field, value)
+    else:
+        store(low, address, value, field.type)
+
+
+def _bit_unit(low: Lowering, address: Value, field: Field) -> tuple[Value, Int, int, int]:
+    """A pointer to the storage unit of a bit-field, its type, the field's width and distance from the low end."""
+    assert field.bits is not None
+    unit = Int(size_of(field.type) * 8, False)
+    shift = unit.bits - field.bit_offset - field.bits if low.target.big_endian else field.bit_offset
+    space = address.type.space if isinstance(address.type, Pointer) else Space.STACK
+    return low.b.convert(address, Pointer(unit, space)), unit, field.bits, shift
+
+
+def _load_bits(low: Lowering, address: Value, field: Field) -> Value:
+    """Shift the field to the top of its unit and back: that also brings the sign."""
+    pointer, unit, width, shift = _bit_unit(low, address, field)
+    signed = as_int(field.type).signed
+    b, wide = low.b, Int(unit.bits, signed)
+    value = b.load(pointer, unit)
+    value = b.arith(ArithOp.LSH, value, low.constant(unit, unit.bits - width - shift))
+    down = ArithOp.ARSH if signed else ArithOp.RSH
+    return b.convert(b.arith(down, b.convert(value, wide), low.constant(wide, unit.bits - width)), field.type)
+
+
+def _store_bits(low: Lowering, address: Value, field: Field, value: Value) -> None:
+    """Put the low bits of a value between the unit's other bits."""
+    pointer, unit, width, shift = _bit_unit(low, address, field)
+    b, mask = low.b, (1 << width) - 1
+    kept = b.arith(ArithOp.AND, b.load(pointer, unit), low.constant(unit, ~(mask << shift)))
+    new = b.arith(ArithOp.AND, b.convert(value, unit), low.constant(unit, mask))
+    b.store(pointer, b.arith(ArithOp.OR, kept, b.arith(ArithOp.LSH, new, low.constant(unit, shift))))
 
 
 def offset_pointer(low: Lowering, base: Value, offset: int, type: Type) -> Value:
@@ -179,8 +225,6 @@ def equals_array(low: Lowering, lhs: Value, rhs: Value, lhs_type: Array, rhs_typ
     else:
         b.jump(more)
     b.place(more)
-    from pybpfc.ir.ops import ArithOp
-
     b.write(index, b.arith(ArithOp.ADD, b.read(index), low.constant(I64, 1)))
     b.jump(head)
     b.place(done)

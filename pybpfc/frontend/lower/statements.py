@@ -15,6 +15,7 @@ from pybpfc.frontend.lower.memory import (
     load,
     memory_type,
     store,
+    store_field,
     store_text,
 )
 from pybpfc.ir.ops import ArithOp, Predicate, Switch, Value
@@ -45,7 +46,10 @@ def _store_place(low: Lowering, s: t.StorePlace) -> None:
     value = lower_value(low, s.value)
     address = lower_address(low, s.place)
     low.b.span = s.span
-    store(low, address, value, memory)
+    if isinstance(s.place, t.Member):
+        store_field(low, address, s.place.field, value)
+    else:
+        store(low, address, value, memory)
 
 
 def _store_text(low: Lowering, s: t.StoreText) -> None:
