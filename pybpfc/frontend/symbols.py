@@ -176,7 +176,10 @@ Symbol: TypeAlias = (
     | Foreign
 )
 
-BUILTINS = frozenset({"range", "min", "max", "abs", "len", "bool", "int", "print", "sum", "any", "all"})
+BUILTINS = frozenset(
+    {"range", "min", "max", "abs", "len", "bool", "int", "print", "sum", "any", "all"}
+    | {"enumerate", "zip", "reversed"}
+)
 
 
 @frozen

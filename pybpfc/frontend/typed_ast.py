@@ -287,6 +287,26 @@ class MinMax(Expr):
     operands: tuple[Expr, ...]
 
 
+class Reducing(enum.Enum):
+    """What is computed over an array."""
+
+    SUM = "sum"
+    ANY = "any"
+    ALL = "all"
+    MIN = "min"
+    MAX = "max"
+    CONTAINS = "contains"
+
+
+@define
+class Reduction(Expr):
+    """One value from all elements of an array of numbers; `value` is what CONTAINS looks for, of the common type."""
+
+    reducing: Reducing
+    array: Expr
+    value: Expr | None = None
+
+
 @define
 class Printing(Expr):
     """`print(f"…")`."""

@@ -170,7 +170,7 @@ class Unit:
         return s.Foreign(name, value)
 
     def _classify_type(self, name: str, value: type) -> s.Symbol:
-        if value in (bool, int, range):
+        if value in (bool, int, range, enumerate, zip, reversed):
             return s.BuiltinSymbol(value.__name__)
         if issubclass(value, enum.Enum):
             return s.Namespace(value, name)

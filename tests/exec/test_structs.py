@@ -22,7 +22,11 @@ class Bits:
     rest: Annotated[i64, bpf.bits(24)]
 """
 VALUES = {"low": (0, 7, 5), "high": (0, 31, 17), "signed": (-64, 63, -1), "wide": (0, 0x1FFFF, 0x12345)}
-VALUES |= {"whole": (0, 0xFFFF, 0xABCD), "big": (0, (1 << 40) - 1, 0x8123456789), "rest": (-(1 << 23), (1 << 23) - 1, -5)}
+VALUES |= {
+    "whole": (0, 0xFFFF, 0xABCD),
+    "big": (0, (1 << 40) - 1, 0x8123456789),
+    "rest": (-(1 << 23), (1 << 23) - 1, -5),
+}
 
 
 @pytest.mark.parametrize("field", VALUES)
@@ -32,7 +36,9 @@ def test_bit_fields_hold_their_values_and_leave_the_others(field: str, filled: b
     for value in VALUES[field]:
         start = ", ".join(f"{name}={number}" for name, number in others.items())
         checks = {**others, field: value}
-        test = "\n".join(f"    if b.{name} != {number}: return {i}" for i, (name, number) in enumerate(checks.items(), 1))
+        test = "\n".join(
+            f"    if b.{name} != {number}: return {i}" for i, (name, number) in enumerate(checks.items(), 1)
+        )
         source = f"{STRUCT}\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n    b = Bits({start})\n"
         source += f"    b.{field} = {value}\n{test}\n    return 100\n"
         assert set(results(tmp_path, source).values()) == {100}

@@ -11,6 +11,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, to_number
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.reductions import check_reduction
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
 from pybpfc.lang.types import (
     BOOL,
@@ -33,8 +34,12 @@ from pybpfc.lang.types import (
 def check_builtin(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     """`min(…)`, `len(…)`, `print(…)`, …."""
     match name:
+        case "sum" | "any" | "all":
+            return check_reduction(c, node, name)
+        case "min" | "max" if len(node.args) == 1:
+            return check_reduction(c, node, name)
         case "min" | "max":
-            return _min_max(c, node, name)
+            return check_min_max(c, node, name)
         case "len":
             return _len(c, node)
         case "abs":
@@ -45,11 +50,14 @@ def check_builtin(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
             return _print(c, node)
         case "range":
             return c.error(catalog.NotAValue("`range` outside a `for` loop"), node)
+        case "enumerate" | "zip" | "reversed":
+            return c.error(catalog.NotAValue(f"`{name}` outside a `for` loop"), node)
         case _:
             return c.error(catalog.NotCallable(f"`{name}`"), node.func)
 
 
-def _min_max(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+def check_min_max(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
+    """`min(a, b)`, `max(a, b, c)`."""
     from pybpfc.frontend.check.expressions import check, literal, operand_type
 
     if len(node.args) < 2 or node.keywords:

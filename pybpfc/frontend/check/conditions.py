@@ -317,6 +317,7 @@ def _check_in(c: FunctionChecker, node: ast.Compare) -> t.Expr:
     """`key in map`, or a value in a constant tuple."""
     from pybpfc.frontend.check.expressions import check
     from pybpfc.frontend.check.maps import check_contains
+    from pybpfc.frontend.check.reductions import check_array_contains, is_number_array
 
     container = node.comparators[0]
     if isinstance(container, ast.Tuple | ast.List | ast.Set) and container.elts:
@@ -340,4 +341,7 @@ def _check_in(c: FunctionChecker, node: ast.Compare) -> t.Expr:
         return check_contains(c, node, target)
     if isinstance(target.type, Error):
         return target
+    array = place(target)
+    if is_number_array(array):
+        return check_array_contains(c, node, array)
     return c.error(catalog.NotAContainer(describe(target)), container)

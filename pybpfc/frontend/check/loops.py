@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check.access import resolve_static
+from pybpfc.frontend.check import iteration
 from pybpfc.frontend.check.conditions import check_condition
 from pybpfc.frontend.check.context import FunctionChecker, Loop
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, reference
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
-from pybpfc.frontend.symbols import BuiltinSymbol, ConstInt
+from pybpfc.frontend.symbols import ConstInt
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
 MAX_TRIPS = 1 << 20
@@ -83,16 +83,20 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 
 def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
-    """`for … in range(…)` and `for … in array`."""
+    """`for … in range(…)`, `for … in array`, and both by `enumerate`, `zip` and `reversed`."""
     assert isinstance(node, ast.For)
+    called = iteration.called_builtin(c, node.iter)
+    if called in iteration.BUILTINS:
+        rewritten = iteration.rewrite(c, node)
+        if rewritten is None:
+            _declare_targets(c, node.target)
+            return []
+        return [*rewritten[0], *_for_range(c, rewritten[1])]
     if not isinstance(node.target, ast.Name):
         c.error(catalog.AssignmentTarget("anything but a name in a `for` loop"), node.target)
         return []
-    call = node.iter
-    if isinstance(call, ast.Call):
-        symbol = resolve_static(c, call.func)
-        if isinstance(symbol, BuiltinSymbol) and symbol.name == "range":
-            return _for_range(c, node, node.target, call)
+    if called == "range":
+        return _for_range(c, node)
     return _for_array(c, node, node.target)
 
 
@@ -111,7 +115,10 @@ def _holds(outer: Type, inner: Type) -> bool:
     return a.min <= b.min and a.max >= b.max
 
 
-def _for_range(c: FunctionChecker, node: ast.For, target: ast.Name, call: ast.Call) -> list[t.Stmt]:
+def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
+    target, call = node.target, node.iter
+    assert isinstance(target, ast.Name)
+    assert isinstance(call, ast.Call)
     parts = _range_arguments(c, call)
     if parts is None:
         _declare_failed(c, target)
@@ -129,6 +136,13 @@ def _for_range(c: FunctionChecker, node: ast.For, target: ast.Name, call: ast.Ca
     if isinstance(start.type, Error) or isinstance(stop.type, Error):
         return []
     return [t.ForRange(c.span(node), variable, start, stop, step, trips, *checked)]
+
+
+def _declare_targets(c: FunctionChecker, target: ast.expr) -> None:
+    """After a failed iterable the loop's names are known but of no type."""
+    for name in ast.walk(target):
+        if isinstance(name, ast.Name):
+            _declare_failed(c, name)
 
 
 def _declare_failed(c: FunctionChecker, target: ast.Name) -> None:

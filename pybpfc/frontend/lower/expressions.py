@@ -18,6 +18,7 @@ from pybpfc.frontend.lower.memory import (
     load_place,
     store_field,
 )
+from pybpfc.frontend.lower.reductions import lower_reduction
 from pybpfc.ir.module import Block
 from pybpfc.ir.ops import ArithOp, Const, GlobalPointer, MapPointer, Predicate, Value
 from pybpfc.lang.types import (
@@ -434,5 +435,6 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.MapMethod: _map_method,
     t.AtomicOperation: _atomic,
     t.MinMax: _min_max,
+    t.Reduction: lower_reduction,
     t.Printing: _printing,
 }
