@@ -421,11 +421,12 @@ class Match(Stmt):
 
 @define
 class MatchCase:
-    """One case: values (empty for a wildcard), an optional guard and the body."""
+    """One case: values (empty for a wildcard), an optional guard and the body; `capture` binds the subject's name."""
 
     values: tuple[int, ...]
     guard: Expr | None
     body: tuple[Stmt, ...]
+    capture: Bind | None = None
 
 
 @define

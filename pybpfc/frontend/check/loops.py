@@ -14,7 +14,6 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, pla
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
-from pybpfc.frontend.symbols import ConstInt
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
 MAX_TRIPS = 1 << 20
@@ -285,86 +284,3 @@ def check_continue(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         c.loops[-1].continues.append(c.flow)
     c.flow = None
     return [t.Continue(c.span(node))]
-
-
-# --------------------------------------------------------------------------------------- match
-
-
-def check_match(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
-    """`match` on a number."""
-    from pybpfc.frontend.check.expressions import check
-    from pybpfc.frontend.check.statements import check_block
-
-    assert isinstance(node, ast.Match)
-    subject = check(c, node.subject)
-    if isinstance(subject.type, Error):
-        return []
-    if not is_integer(subject.type):
-        c.error(catalog.NotANumber(describe(subject), "match"), subject.span)
-        return []
-    variable = c.temporary(as_int(subject.type), subject.span)
-    c.require_flow().bind(variable)
-    entry = c.require_flow()
-    ends: list[Flow | None] = []
-    cases: list[t.MatchCase] = []
-    exhaustive = False
-    for case in node.cases:
-        c.flow = entry.copy()
-        values = _pattern(c, case.pattern, as_int(subject.type))
-        guard = check_condition(c, case.guard) if case.guard is not None else None
-        if guard is not None:
-            c.flow = guard[1]
-        body = check_block(c, case.body)
-        ends.append(c.flow)
-        if values is not None:
-            cases.append(t.MatchCase(values, guard[0] if guard is not None else None, body))
-            exhaustive = exhaustive or (not values and guard is None)
-    c.join(*ends, *([] if exhaustive else [entry]))
-    span = c.span(node)
-    return [t.Bind(span, variable, coerce(c, subject, variable.type, "match")), t.Match(span, variable, tuple(cases))]
-
-
-def _pattern(c: FunctionChecker, pattern: ast.pattern, type: Int) -> tuple[int, ...] | None:
-    """The values a pattern matches; empty for `_`; None after a diagnostic."""
-    from pybpfc.frontend.check.expressions import check
-
-    match pattern:
-        case ast.MatchValue():
-            value = check(c, pattern.value)
-            if isinstance(value.type, Error):
-                return None
-            if not isinstance(value, t.Literal):
-                c.error(catalog.MatchPattern(_pattern_kind(pattern)), pattern)
-                return None
-            if not fits(value.value, type):
-                c.error(catalog.LiteralDoesNotFit(value.value, str(type)), pattern)
-                return None
-            return (value.value,)
-        case ast.MatchSingleton(value=bool() as value):
-            return (int(value),)
-        case ast.MatchOr():
-            parts = [_pattern(c, p, type) for p in pattern.patterns]
-            if any(p is None for p in parts):
-                return None
-            if any(p == () for p in parts):
-                return ()
-            return tuple(v for p in parts if p is not None for v in p)
-        case ast.MatchAs(pattern=None, name=None):
-            return ()
-        case ast.MatchAs(pattern=None, name=str() as name) if isinstance(c.unit.symbol(c.captured, name), ConstInt):
-            c.error(catalog.PatternShadowsConstant(name), pattern)
-            return None
-        case _:
-            c.error(catalog.MatchPattern(_pattern_kind(pattern)), pattern)
-            return None
-
-
-def _pattern_kind(pattern: ast.pattern) -> str:
-    names = {
-        ast.MatchSequence: "sequence",
-        ast.MatchMapping: "mapping",
-        ast.MatchClass: "class",
-        ast.MatchStar: "star",
-        ast.MatchAs: "capture",
-    }
-    return names.get(type(pattern), "such")

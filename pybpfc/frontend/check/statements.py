@@ -26,6 +26,7 @@ from pybpfc.frontend.check.conversion import (
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.lang.types import (
@@ -550,7 +551,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[FunctionChecker, ast.stmt], list[t.Stm
     ast.For: loops.check_for,
     ast.Break: loops.check_break,
     ast.Continue: loops.check_continue,
-    ast.Match: loops.check_match,
+    ast.Match: check_match,
     ast.Return: _return,
     ast.Global: _global,
     ast.Pass: _pass,

@@ -193,6 +193,8 @@ def _match(low: Lowering, s: t.Match) -> None:
     low.b.terminate(Switch(s.span, value, tuple(table.items()), default))
     for case, block in zip(s.cases, blocks, strict=True):
         low.b.place(block)
+        if case.capture is not None:
+            _bind(low, case.capture)
         lower_block(low, case.body)
         low.b.jump(done)
     low.b.place(done)
@@ -203,7 +205,7 @@ def _match_by_tests(low: Lowering, s: t.Match) -> None:
     local = low.locals[s.subject]
     for case in s.cases:
         body, following = low.b.new_block("case"), low.b.new_block("case.next")
-        tested = low.b.new_block("case.guard") if case.guard is not None else body
+        tested = low.b.new_block("case.guard") if case.guard is not None or case.capture is not None else body
         if not case.values:
             low.b.jump(tested)
         for index, number in enumerate(case.values):
@@ -213,9 +215,14 @@ def _match_by_tests(low: Lowering, s: t.Match) -> None:
             low.b.branch(same, tested, other)
             if not last:
                 low.b.place(other)
-        if case.guard is not None:
+        if tested is not body:
             low.b.place(tested)
-            lower_branch(low, case.guard, body, following)
+            if case.capture is not None:
+                _bind(low, case.capture)
+            if case.guard is not None:
+                lower_branch(low, case.guard, body, following)
+            else:
+                low.b.jump(body)
         low.b.place(body)
         lower_block(low, case.body)
         low.b.jump(done)
