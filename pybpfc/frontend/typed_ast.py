@@ -111,6 +111,14 @@ class Element(Expr):
 
 
 @define
+class Part(Expr):
+    """A constant slice of an array: elements from `start` on, as many as its type has."""
+
+    base: Expr
+    start: int
+
+
+@define
 class ContextMember(Expr):
     """A field of the program's context, read at a constant offset."""
 
@@ -503,5 +511,5 @@ class TUnit:
     sources: dict[str, str]
 
 
-Place: TypeAlias = Deref | Member | Element | GlobalPlace | NewStruct | NewArray
-PLACES = (Deref, Member, Element, GlobalPlace, NewStruct, NewArray)
+Place: TypeAlias = Deref | Member | Element | Part | GlobalPlace | NewStruct | NewArray
+PLACES = (Deref, Member, Element, Part, GlobalPlace, NewStruct, NewArray)

@@ -87,3 +87,113 @@ def test_user_space_sees_the_same_bit_fields(tmp_path: Path) -> None:
             loaded.maps["values"][0] = start
             assert loaded.prog.test_run(data=bytes(74)).retval == 9
             assert loaded.maps["values"][0] == expected
+
+
+EQUALITY = """
+@bpf.struct
+class Inner:
+    a: u8
+    b: be32
+    name: Annotated[str, 4]
+
+@bpf.struct
+class S:
+    x: u8
+    y: u64
+    inner: Inner
+    many: Annotated[list[u16], 3]
+    inners: Annotated[list[Inner], 2]
+    low: Annotated[u8, bpf.bits(4)]
+
+m = bpf.HashMap[u32, S](max_entries=4)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    one = S(x=1, y=2, low=3)
+    two = S(x=1, y=2, low=3)
+    one.inner.name = "ab"
+    two.inner.name = "ab"
+    CHANGE
+    m[1] = two
+    kept = m.lookup(1)
+    if kept is None:
+        return 5
+    return int(one == two) + 2 * int(one != two) + 4 * int(one == kept) + 8 * int(kept.inner == one.inner)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "same", "inner"),
+    [
+        ("pass", True, True),
+        ("two.y = 3", False, True),
+        ("two.inner.b = 7", False, False),
+        ("two.inner.name = 'ac'", False, False),
+        ("two.many[2] = 1", False, True),
+        ("two.inners[1].a = 1", False, True),
+        ("two.low = 4", False, True),
+    ],
+)
+def test_structs_are_equal_by_their_fields(change: str, same: bool, inner: bool, tmp_path: Path) -> None:
+    expected = (1 + 4 if same else 2) + (8 if inner else 0)
+    assert set(results(tmp_path, EQUALITY.replace("CHANGE", change)).values()) == {expected}
+
+
+def test_equality_evaluates_each_side_once(tmp_path: Path) -> None:
+    source = """
+@bpf.struct
+class P:
+    a: u32
+    b: u32
+
+calls: bpf.Global[u32] = 0
+
+@bpf.func
+def make(a: u32) -> P:
+    global calls
+    calls += 1
+    return P(a=a, b=7)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    same = make(1) == make(1)
+    other = make(1) == make(2)
+    return i32(calls & 255) * 100 + int(same) * 10 + int(other)
+"""
+    assert set(results(tmp_path, source).values()) == {410}
+
+
+SLICES = {
+    's.b[0:4] = b"abcd"\nt = s.b[3] + s.b[4]': 100,
+    's.b[2:] = b"xyz"\nt = s.b[2] + s.b[5]': 120,
+    's.b[-2:] = b"yz"\nt = s.b[6]': 121,
+    's.b[:4] = b"abcd"\ns.b[4:8] = s.b[0:4]\nt = s.b[7]': 100,
+    's.b[:4] = b"abcd"\npart = s.b[1:3]\nt = part[1]': 99,
+    's.b[:4] = b"abcd"\npart = s.b[1:3]\npart[1] = 5\nt = s.b[2]': 5,
+    "s.n[1:3] = s.m\nt = s.n[1] * 10 + s.n[2]": 12,
+    's.b[:4] = b"abcd"\nt = int(s.b[:2] == b"ab") + 2 * int(s.b[1:3] == b"bd") + 4 * int(s.b[:2] == s.b[4:6])': 1,
+    's.b[:4] = b"abcd"\nt = len(s.b[1:6])\nfor x in s.b[:2]:\n    t += x': 5 + 97 + 98,
+    "t = i64(sum(s.m[1:]))": 2,
+}
+
+
+@pytest.mark.parametrize("body", SLICES)
+def test_slices(body: str, tmp_path: Path) -> None:
+    lines = "\n".join("    " + line for line in body.splitlines())
+    source = f"""
+@bpf.struct
+class S:
+    b: Annotated[bytes, 8]
+    n: Annotated[list[u32], 4]
+    m: Annotated[list[u32], 2]
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    s = S()
+    s.m[0] = 1
+    s.m[1] = 2
+    t = 0
+{lines}
+    return i32(t)
+"""
+    assert set(results(tmp_path, source).values()) == {SLICES[body]}

@@ -100,6 +100,40 @@ class LossyConversion(ErrorClass):
     expected: str
 
 
+class SliceBounds(ErrorClass):
+    """A slice reaches outside its array, or is empty.
+
+    Bad:
+
+        @bpf.struct
+        class Mac:
+            octets: Annotated[bytes, 6]
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            mac = Mac()
+            mac.octets[4:8] = b"abcd"
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Mac:
+            octets: Annotated[bytes, 6]
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            mac = Mac()
+            mac.octets[2:6] = b"abcd"
+            return XDP_PASS
+    """
+
+    code = "E0250"
+    title = "this slice is empty or reaches outside the array of {length}"
+    label = "not within 0 to {length}"
+    length: int
+
+
 class BitFieldRange(ErrorClass):
     """A value may have more bits than the bit-field it is assigned to.
 

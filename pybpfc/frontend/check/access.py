@@ -166,11 +166,11 @@ def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
     from pybpfc.frontend.check.expressions import check
 
     assert isinstance(node, ast.Subscript)
-    if isinstance(node.slice, ast.Slice):
-        return c.error(catalog.SliceExpression(), node)
     base = check(c, node.value)
     if isinstance(base.type, Error):
         return base
+    if isinstance(node.slice, ast.Slice):
+        return part(c, node, node.slice, base)
     if isinstance(base, t.MapObject):
         name = base.map.name
         key = c.sink.sources.text(c.span(node.slice))
@@ -215,6 +215,40 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     if isinstance(base, t.ContextMember):
         return _context_element(c, node, base, array, index)
     return t.Element(c.span(node), type, base, coerce(c, index, index.type, "index"))
+
+
+def part(c: FunctionChecker, node: ast.Subscript, bounds: ast.Slice, base: t.Expr) -> t.Expr:
+    """`array[start:stop]` with constant bounds: the same memory, not a copy."""
+    from pybpfc.frontend.check.expressions import check
+
+    if isinstance(base.type, Pointer) and base.type.nullable:
+        return may_be_none(c, base)
+    check_not_released(c, base)
+    array = place(base)
+    if not isinstance(array.type, Array) or isinstance(array, t.Text | t.ContextMember):
+        return c.error(catalog.NotIndexable(describe(array)), node)
+    if array.type.view is View.STR:
+        helps = ["compare its beginning with `.startswith(…)`, or declare it as `Annotated[bytes, N]`"]
+        return c.error(catalog.SliceExpression(), node, label="a part of a text has no NUL at its end", helps=helps)
+    if bounds.step is not None:
+        helps = ["copy the elements in a loop"]
+        return c.error(
+            catalog.SliceExpression(), node, label="a slice with a step is no memory of its own", helps=helps
+        )
+    numbers: list[int | None] = []
+    for bound in (bounds.lower, bounds.upper):
+        value = check(c, bound) if bound is not None else None
+        if value is not None and isinstance(value.type, Error):
+            return value
+        if value is not None and not isinstance(value, t.Literal):
+            return c.error(catalog.SliceExpression(), node)
+        numbers.append(value.value if value is not None else None)
+    start, stop, _ = slice(*numbers).indices(array.type.length)
+    outside = next((n for n in numbers if n is not None and not -array.type.length <= n <= array.type.length), None)
+    if outside is not None or stop <= start:
+        return c.error(catalog.SliceBounds(array.type.length), node)
+    kind = Array(array.type.element, stop - start, array.type.view)
+    return t.Part(c.span(node), kind, array, start)
 
 
 def _context_element(

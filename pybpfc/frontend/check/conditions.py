@@ -10,6 +10,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, place, to_number
+from pybpfc.frontend.check.equality import comparable_aggregates, compare_aggregates
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.ranges import narrow_by_comparison
 from pybpfc.ir.ops import Predicate
@@ -192,6 +193,8 @@ def compare(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, r
         return _compare_text(c, node, op, lhs, rhs)
     if isinstance(lhs, t.NoneValue) or isinstance(rhs, t.NoneValue):
         return c.error(catalog.CompareWithNone(), node)
+    if comparable_aggregates(lhs, rhs):
+        return compare_aggregates(c, node, op, lhs, rhs)
     for operand in (lhs, rhs):
         if not is_integer(operand.type) and not _is_address(operand.type):
             helps = ["compare what it points to: `.value`"] if _is_scalar_pointer(operand.type) else []

@@ -61,6 +61,8 @@ def space_of(place: t.Expr) -> Space:
             if isinstance(base.type, Pointer):
                 return base.type.space
             return space_of(base)
+        case t.Part(base=base):
+            return space_of(base)
         case t.GlobalPlace():
             return Space.GLOBAL
         case t.ContextMember():

@@ -110,17 +110,19 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
         case ast.Name():
             bound = bind_name(c, target, check(c, value), node)
             return [bound] if bound is not None else []
-        case ast.Subscript() if not isinstance(target.slice, ast.Slice):
+        case ast.Subscript():
             base = check(c, target.value)
-            if isinstance(base, t.MapObject):
+            if isinstance(base, t.MapObject) and not isinstance(target.slice, ast.Slice):
                 key = check(c, target.slice)
                 stored = maps.store_item(c, target, base, key, check(c, value))
                 return _evaluate(c, node, stored)
-            from pybpfc.frontend.check.access import subscript
+            from pybpfc.frontend.check.access import part, subscript
 
             if isinstance(base.type, Error):
                 check(c, value)
                 return []
+            if isinstance(target.slice, ast.Slice):
+                return _store(c, node, part(c, target, target.slice, base), check(c, value))
             return _store(c, node, subscript(c, target, base), check(c, value))
         case ast.Attribute():
             return _store(c, node, check(c, target), check(c, value))

@@ -57,6 +57,8 @@ def lower_address(low: Lowering, e: t.Expr) -> Value:
             return low.b.field_address(lower_address(low, e.base), e.struct, e.field)
         case t.Element():
             return _element_address(low, e)
+        case t.Part():
+            return _part_address(low, e)
         case t.GlobalPlace():
             return GlobalPointer(e.variable)
         case t.NewStruct():
@@ -82,6 +84,14 @@ def _element_address(low: Lowering, e: t.Element) -> Value:
     if not isinstance(index, Const):
         index = low.b.convert(index, I64 if as_int(index.type).signed else U64)
     return low.b.element_address(base, element, index)
+
+
+def _part_address(low: Lowering, e: t.Part) -> Value:
+    assert isinstance(e.type, Array)
+    base = lower_address(low, e.base)
+    space = base.type.space if isinstance(base.type, Pointer) else Space.STACK
+    first = low.b.element_address(base, e.type.element, low.constant(I64, e.start))
+    return low.b.convert(first, Pointer(e.type, space))
 
 
 def _new_struct(low: Lowering, e: t.NewStruct) -> Value:

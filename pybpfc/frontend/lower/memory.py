@@ -53,6 +53,8 @@ def alignment(place: t.Expr) -> int:
             return math.gcd(alignment(place.base), place.field.offset or STACK_ALIGN)
         case t.Element():
             return math.gcd(alignment(place.base), size_of(place.type) or 1)
+        case t.Part() if isinstance(place.type, Array):
+            return math.gcd(alignment(place.base), place.start * size_of(place.type.element) or STACK_ALIGN)
         case t.Deref():
             return max(1, align_of(place.type))
         case _:
