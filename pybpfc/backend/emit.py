@@ -349,6 +349,21 @@ class _Function:
         self.owner.declared.add(f"declare {kind} @llvm.bswap.{kind}({kind})")
         self._set(op, f"call {kind} @llvm.bswap.{kind}({self.typed(op.value)})")
 
+    def bounded(self, op: ops.Bounded) -> None:
+        """A test that LLVM cannot drop, as it does not know where the value comes from."""
+        kind = register(op.value.type)
+        number = as_int(op.value.type)
+        value = self._make(f'call {kind} asm "", "=r,0"({kind} {self.value(op.value)})')
+        if op.low == 0:
+            fits = self._make(f"icmp ule {kind} {value}, {op.high}")
+            self._set(op, f"select i1 {fits}, {kind} {value}, {kind} 0")
+            return
+        order = "s" if number.signed else "u"
+        below = self._make(f"icmp {order}le {kind} {value}, {op.high}")
+        value = self._make(f"select i1 {below}, {kind} {value}, {kind} {op.high}")
+        above = self._make(f"icmp {order}ge {kind} {value}, {op.low}")
+        self._set(op, f"select i1 {above}, {kind} {value}, {kind} {op.low}")
+
     def select(self, op: ops.Select) -> None:
         """One of two values."""
         self._set(op, f"select {self.typed(op.condition)}, {self.typed(op.then)}, {self.typed(op.otherwise)}")
@@ -475,6 +490,7 @@ _EMITTERS: dict[type[ops.Op], Callable[[_Function, Any], None]] = {
     ops.Compare: _Function.compare,
     ops.Convert: _Function.convert,
     ops.ByteSwapBigEndian: _Function.byte_swap,
+    ops.Bounded: _Function.bounded,
     ops.Select: _Function.select,
     ops.MemSet: _Function.memset,
     ops.MemCopy: _Function.memcpy,

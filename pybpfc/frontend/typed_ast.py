@@ -397,13 +397,20 @@ class While(Stmt):
 
 @define
 class ForRange(Stmt):
-    """`for variable in range(start, stop, step)`: a constant step; `trips` bounds the number of rounds."""
+    """`for variable in range(start, stop, step)`: a constant step; `trips` bounds the number of rounds.
+
+    `starts` and `stops` are the least and greatest values that the bounds can have. The verifier follows the values of
+    a `counted` variable one by one: it starts at a constant and nothing else sets it.
+    """
 
     variable: Variable
     start: Expr
     stop: Expr
     step: int
     trips: int
+    starts: tuple[int, int]
+    stops: tuple[int, int]
+    counted: bool
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
 

@@ -116,6 +116,12 @@ class Builder:
         """One of two values."""
         return self._result(then.type, ops.Select(condition, then, otherwise, span=self.span))
 
+    def bounded(self, value: ops.Value, low: int, high: int) -> ops.Value:
+        """A value whose bounds the verifier shall see."""
+        if isinstance(value, ops.Const):
+            return value
+        return self._result(value.type, ops.Bounded(value, low, high, span=self.span))
+
     def memset(self, pointer: ops.Value, size: int) -> None:
         """Zero memory."""
         self._append(ops.MemSet(pointer, size, span=self.span))

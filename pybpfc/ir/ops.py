@@ -259,6 +259,19 @@ class Select(Op):
 
 
 @define
+class Bounded(Op):
+    """A value that the frontend has shown to lie in `low` to `high`, in a form in which the verifier sees it.
+
+    LLVM would drop a test whose outcome it knows, by `x % 6` say, which the verifier does not follow; so it is kept
+    from knowing.
+    """
+
+    value: Value
+    low: int
+    high: int
+
+
+@define
 class MemSet(Op):
     """Zero `size` bytes at `pointer`."""
 

@@ -96,6 +96,10 @@ class _Function:
             case ops.Compare():
                 if not (isinstance(op.lhs.type, Pointer) and isinstance(op.rhs.type, Pointer)):
                     self._same(block, op, op.lhs.type, op.rhs.type)
+            case ops.Bounded():
+                self._same(block, op, op.value.type, op.result.type if op.result is not None else op.value.type)
+                if not isinstance(op.value.type, Int) or not op.low <= op.high:
+                    self._problem(block, op, f"bounds {op.value.type} by {op.low} to {op.high}")
             case ops.Select():
                 self._same(block, op, op.then.type, op.otherwise.type)
                 self._same(block, op, op.condition.type, BOOL)

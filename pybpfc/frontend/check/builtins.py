@@ -111,7 +111,7 @@ def _abs(c: FunctionChecker, node: ast.Call) -> t.Expr:
     operand = _one(c, node, "abs")
     if isinstance(operand.type, Error):
         return operand
-    if isinstance(operand, t.Literal):
+    if isinstance(operand, t.Literal) and operand.untyped:
         return literal(c, node, abs(operand.value))
     if not is_integer(operand.type) or isinstance(operand.type, Bool):
         return c.error(catalog.NotANumber(describe(operand), "abs"), operand.span)

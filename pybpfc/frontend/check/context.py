@@ -48,7 +48,8 @@ class FunctionChecker:
         self.result = result
         self.program = program
         self.sink = unit.sink
-        self.flow: Flow | None = Flow()
+        self._flow: Flow | None = Flow()
+        self._left = Flow()
         self.variables: dict[str, t.Variable] = {}
         self.all_variables: list[t.Variable] = []
         self.global_names: set[str] = set()
@@ -137,15 +138,14 @@ class FunctionChecker:
 
     def read_variable(self, name: str, span: Span) -> t.Expr:
         """The value of a local; its type is narrowed by what is known here."""
-        variable = self.variables.get(name)
-        if variable is None or (self.flow is not None and variable not in self.flow.bound):
+        variable, flow = self.variables.get(name), self.require_flow()
+        if variable is None or variable not in flow.bound:
             if variable is None and isinstance(self.unit.symbol(self.captured, name), GlobalSymbol):
                 return self.error(catalog.MissingGlobalStatement(name), span)
             declared = [Label(variable.span, "bound here, but not on every path")] if variable is not None else []
             return self.error(catalog.UnboundVariable(name), span, labels=declared)
         type = variable.type
-        flow = self.flow
-        if flow is not None and isinstance(type, Pointer):
+        if isinstance(type, Pointer):
             if variable in flow.stale:
                 where, helper = flow.stale[variable]
                 return self.error(
@@ -159,11 +159,24 @@ class FunctionChecker:
 
     # --------------------------------------------------------------------------- flow
 
+    @property
+    def flow(self) -> Flow | None:
+        """What is known here; None where no path leads."""
+        return self._flow
+
+    @flow.setter
+    def flow(self, flow: Flow | None) -> None:
+        if flow is None and self._flow is not None:
+            self._left = self._flow
+        self._flow = flow
+
     def require_flow(self) -> Flow:
-        """The state here; dead code is checked against an empty one."""
-        if self.flow is None:
-            self.flow = Flow(bound=set(self.variables.values()))
-        return self.flow
+        """The state here; dead code is checked as if the path before it went on."""
+        if self._flow is None:
+            self._flow = self._left.copy()
+            self._flow.bound |= set(self.variables.values())
+            self._flow.reservations.clear()
+        return self._flow
 
     def join(self, *states: Flow | None) -> None:
         """Continue from where several paths meet."""

@@ -219,7 +219,7 @@ def _shift(c: FunctionChecker, node: ast.AST, op: ArithOp, lhs: t.Expr, rhs: t.E
         count: t.Expr = t.Literal(rhs.span, type, rhs.value)
     else:
         mask = t.Literal(rhs.span, type, type.bits - 1)
-        count = t.Arithmetic(rhs.span, type, ArithOp.AND, t.Convert(rhs.span, type, rhs), mask)
+        count = t.Arithmetic(rhs.span, type, ArithOp.AND, t.Convert(rhs.span, type, rhs, explicit=True), mask)
     if op is ArithOp.RSH and type.signed:
         op = ArithOp.ARSH
     return t.Arithmetic(c.span(node), type, op, lhs, count)

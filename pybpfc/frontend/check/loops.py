@@ -130,11 +130,16 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
         _declare_failed(c, target)
         return []
     bounds = _loop_range(c, start, stop, step)
-    checked = _for_body(c, node, variable, bounds if variable.name not in _stored(node.body) else None)
+    starts, stops = value_range(c, start), value_range(c, stop)
+    assert starts is not None
+    assert stops is not None
+    kept = variable.name not in _stored(node.body)
+    checked = _for_body(c, node, variable, bounds if kept else None)
+    counted = kept and isinstance(start, t.Literal)
     start, stop = coerce(c, start, variable.type, "range"), coerce(c, stop, variable.type, "range")
     if isinstance(start.type, Error) or isinstance(stop.type, Error):
         return []
-    return [t.ForRange(c.span(node), variable, start, stop, step, trips, *checked)]
+    return [t.ForRange(c.span(node), variable, start, stop, step, trips, starts, stops, counted, *checked)]
 
 
 def _declare_targets(c: FunctionChecker, target: ast.expr) -> None:

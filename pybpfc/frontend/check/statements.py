@@ -53,12 +53,14 @@ STACK_SIZE = 512
 def check_block(c: FunctionChecker, body: Sequence[ast.stmt]) -> Stmts:
     """Statements one after the other; a failed one does not stop those behind it."""
     out: list[t.Stmt] = []
-    warned = False
+    dead = False
     for node in body:
-        if c.flow is None and not warned:
+        if c.flow is None and not dead:
             c.emit(catalog.UnreachableCode().at(c.span(node)))
-            warned = True
+            dead = True
         out.extend(check_statement(c, node))
+    if dead:
+        c.flow = None
     return tuple(out)
 
 

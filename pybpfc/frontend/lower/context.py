@@ -40,6 +40,7 @@ class Lowering:
     out: Local | None
     locals: dict[t.Variable, Local] = field(default_factory=dict)
     loops: list[LoopBlocks] = field(default_factory=list)
+    counted: set[t.Variable] = field(default_factory=set)
 
     def slot(self, name: str, type: Type) -> Local:
         """A compiler-made place on the stack."""

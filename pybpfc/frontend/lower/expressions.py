@@ -83,7 +83,15 @@ def _element_address(low: Lowering, e: t.Element) -> Value:
     element = e.base.type.element if isinstance(e.base.type, Array) else e.type
     if not isinstance(index, Const):
         index = low.b.convert(index, I64 if as_int(index.type).signed else U64)
+        if isinstance(e.base.type, Array) and not _is_counted(low, e.index):
+            index = low.b.bounded(index, 0, e.base.type.length - 1)
     return low.b.element_address(base, element, index)
+
+
+def _is_counted(low: Lowering, index: t.Expr) -> bool:
+    while isinstance(index, t.Convert):
+        index = index.operand
+    return isinstance(index, t.ReadVariable) and index.variable in low.counted
 
 
 def _part_address(low: Lowering, e: t.Part) -> Value:

@@ -112,8 +112,8 @@ def _for_range(low: Lowering, s: t.ForRange) -> None:
     """Counted in 64 bits beside the variable, so that the variable keeps its last value and cannot wrap."""
     b = low.b
     counter, stop = low.slot("counter", I64), low.slot("stop", I64)
-    start = b.convert(lower_value(low, s.start), I64)
-    b.write(stop, b.convert(lower_value(low, s.stop), I64))
+    start = b.bounded(b.convert(lower_value(low, s.start), I64), *s.starts)
+    b.write(stop, b.bounded(b.convert(lower_value(low, s.stop), I64), *s.stops))
     b.write(counter, start)
     head, body, step, ended, done = (b.new_block(n) for n in ("for", "for.body", "for.next", "for.else", "for.done"))
     b.jump(head)
@@ -124,7 +124,10 @@ def _for_range(low: Lowering, s: t.ForRange) -> None:
     b.place(body)
     b.write(low.locals[s.variable], b.convert(b.read(counter), register_type(s.variable.type)))
     low.loops.append(LoopBlocks(done, step))
+    if s.counted:
+        low.counted.add(s.variable)
     lower_block(low, s.body)
+    low.counted.discard(s.variable)
     low.loops.pop()
     b.jump(step)
     b.place(step)

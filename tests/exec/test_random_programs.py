@@ -1,0 +1,79 @@
+"""Random programs mean the same as a checked tree run by Python, in the machine, and in the kernel.
+
+`PYBPFC_PROGRAMS=N` makes N of them (2,000 by default), `PYBPFC_SEED=S` begins elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from evaluator import Evaluator
+from language import PACKET, PRELUDE, signed
+from program_generator import Generator
+
+import pybpfc as bpf
+from pybpfc.abi.versions import running, version
+from pybpfc.compiler import compile_source, import_file
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.frontend.analyze import analyze
+from pybpfc.runtime import features
+from pybpfc.vm import Machine
+
+PROGRAMS = int(os.environ.get("PYBPFC_PROGRAMS", "2000"))
+FIRST_SEED = int(os.environ.get("PYBPFC_SEED", "0"))
+PER_MODULE = 20
+CONTEXT = {"len": 60, "mark": 0}
+
+Outcome = tuple[int, dict[str, int], dict[int, int], list[bytes]]
+"""What a program returned and left: globals, the entries of `counts`, the bytes of `table`."""
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, PROGRAMS // PER_MODULE)))
+def test_random_programs(seed: int, tmp_path: Path) -> None:
+    generator = Generator(Random(seed), PER_MODULE)
+    path = tmp_path / f"random_{seed}.py"
+    path.write_text(PRELUDE + generator.module())
+    module = import_file(str(path))
+    cpu = ("v1", "v2", "v3", "v4")[seed % 4]
+    expected = {name: by_python(module, str(path), name) for name in generator.programs}
+    compiled = compile_source(module, cpu=cpu, use_cache=False)
+    assert {name: by_machine(compiled, name) for name in generator.programs} == expected
+    if features.refusal() is None and (cpu != "v4" or running() >= version("6.6")):
+        compiled.write(tmp_path / "random.o")
+        assert {name: by_kernel(str(tmp_path / "random.o"), name, generator) for name in generator.programs} == expected
+
+
+def by_python(module: Any, path: str, name: str) -> Outcome:
+    sink = DiagnosticSink()
+    analysis = analyze(vars(module), module.__name__, path, sink)
+    sink.raise_if_errors()
+    assert analysis is not None
+    run = Evaluator(analysis.unit, CONTEXT)
+    for variable in analysis.unit.globals:
+        run.set_global(variable.name, getattr(module, variable.name))
+    returned = run.call(name, None)
+    left = {v.name: run.get_global(v.name) for v in analysis.unit.globals}
+    counts = {int.from_bytes(k, "little"): int.from_bytes(v, "little") for k, v in run.maps["counts"].items()}
+    return signed(returned), left, counts, [bytes(v) for _, v in sorted(run.maps["table"].items())]
+
+
+def by_machine(compiled: Any, name: str) -> Outcome:
+    machine = Machine(compiled.spec)
+    result = machine.run(name, data=PACKET)
+    counts, table = (machine.handles[m] for m in ("counts", "table"))
+    entries = {int.from_bytes(k, "little"): int.from_bytes(v, "little") for k, v in counts.items()}
+    rows = [bytes(v) for _, v in sorted(table.items())]
+    return signed(result.retval), dict(result.globals), entries, rows
+
+
+def by_kernel(path: str, name: str, generator: Generator) -> Outcome:
+    with bpf.load(path, attach=False) as loaded:
+        returned = loaded.programs[name].test_run(data=PACKET).retval
+        left = {g: getattr(loaded.globals, g) for g in generator.globals}
+        counts = dict(loaded.maps["counts"].items())
+        rows = [bytes(v) for _, v in sorted(loaded.maps["table"].handle.items())]
+        return signed(returned), left, counts, rows
