@@ -222,6 +222,15 @@ class Convert(Expr):
 
 
 @define
+class Limited(Expr):
+    """A number that the checker has shown to lie in `low` to `high`; the verifier shall see it too."""
+
+    operand: Expr
+    low: int
+    high: int
+
+
+@define
 class Assignment(Expr):
     """`(name := value)`."""
 

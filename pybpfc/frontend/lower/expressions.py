@@ -289,6 +289,10 @@ def _convert(low: Lowering, e: t.Convert) -> Value:
     return low.b.convert(operand, register_type(e.type))
 
 
+def _limited(low: Lowering, e: t.Limited) -> Value:
+    return low.b.bounded(lower_value(low, e.operand), e.low, e.high)
+
+
 def _assignment(low: Lowering, e: t.Assignment) -> Value:
     value = lower_value(low, e.value)
     low.b.write(low.locals[e.variable], low.b.convert(value, register_type(e.variable.type)))
@@ -446,6 +450,7 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.Truth: _truth,
     t.Conditional: _conditional,
     t.Convert: _convert,
+    t.Limited: _limited,
     t.Assignment: _assignment,
     t.AddressOf: _address_of,
     t.CallFunction: _call_function,
