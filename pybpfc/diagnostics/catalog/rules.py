@@ -560,6 +560,30 @@ class HelperArgument(ErrorClass):
     found: str
 
 
+class WrongContext(ErrorClass):
+    """A program's parameter is annotated as something that its hook does not pass.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.TracepointContext) -> int:
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
+
+    code = "E0437"
+    title = "`{found}` is not the context of this hook"
+    label = "the hook passes a `{expected}`"
+    help = "annotate it as `{expected}`, or leave the annotation out"
+    found: str
+    expected: str
+
+
 class ZeroSize(ErrorClass):
     """The size given to a helper may be zero, which the verifier refuses for this helper.
 
