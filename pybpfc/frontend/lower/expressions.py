@@ -151,7 +151,7 @@ def _literal(low: Lowering, e: t.Literal) -> Value:
 
 
 def _read_variable(low: Lowering, e: t.ReadVariable) -> Value:
-    return low.b.convert(low.b.read(low.locals[e.variable]), register_type(e.type))
+    return low.b.convert(low.read_variable(e.variable), register_type(e.type))
 
 
 def _read_place(low: Lowering, e: t.Expr) -> Value:
@@ -295,7 +295,7 @@ def _limited(low: Lowering, e: t.Limited) -> Value:
 
 def _assignment(low: Lowering, e: t.Assignment) -> Value:
     value = lower_value(low, e.value)
-    low.b.write(low.locals[e.variable], low.b.convert(value, register_type(e.variable.type)))
+    low.write_variable(e.variable, value)
     return value
 
 
