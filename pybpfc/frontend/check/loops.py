@@ -24,6 +24,10 @@ MAX_WORK = 100_000
 """Loops of more rounds times instructions are left to `bpf_loop`: the verifier walks a million instructions at most."""
 
 
+MAX_OPEN_WORK = 5_000
+"""The same for loops of which only the most rounds is known: the verifier walks on from the end of each."""
+
+
 def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
     """Check a loop body from `entry`: its statements, how it is left, and the state at its end."""
     from pybpfc.frontend.check.statements import check_block
@@ -102,7 +106,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
     known = entry.ranges.get(variable) if variable is not None else None
     changes = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and _is_store(n)]
     steps = [s for s in body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) and s.target.id == name]
-    if stop is None or known is None or len(changes) != 1 or len(steps) != 1:
+    if stop is None or known is None or known[0] != known[1] or len(changes) != 1 or len(steps) != 1:
         return None
     step = _constant(c, steps[0].value)
     down = isinstance(steps[0].op, ast.Sub)
@@ -110,7 +114,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
         return None
     if not isinstance(op, (ast.Gt | ast.GtE) if down else (ast.Lt | ast.LtE)) or _skips(body, steps[0]):
         return None
-    rounds = abs(stop - known[1 if down else 0]) // step + 1
+    rounds = abs(stop - known[0]) // step + 1
     return rounds if rounds * _weight(body) <= MAX_WORK else None
 
 
@@ -194,7 +198,8 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     if trips is None or variable is None:
         declare_failed(c, target)
         return []
-    if trips * _weight(node.body) > MAX_WORK:
+    known = isinstance(start, t.Literal) and isinstance(stop, t.Literal)
+    if trips * _weight(node.body) > (MAX_WORK if known else MAX_OPEN_WORK):
         return callbacks.check_range_loop(c, node, bounds=_loop_range(c, start, stop, step))
     bounds = _loop_range(c, start, stop, step)
     starts, stops = value_range(c, start), value_range(c, stop)
