@@ -273,14 +273,9 @@ class _Loading:
         if declared is not None:
             declared.bind(handle)
             return declared
-        from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
+        from pybpfc.lang.btf_types import BtfTypes, map_types
         from pybpfc.lang.map_objects import map_object
 
-        spec = self.spec.maps[name]
-        key, value = self.types.get(name, (None, None))
-        converted = BtfTypes(self.spec.btf) if self.spec.btf is not None else None
-        if key is None:
-            key = type_or_bytes(converted, spec.key_type_id, spec.key_size)
-        if value is None:
-            value = type_or_bytes(converted, spec.value_type_id, spec.value_size)
-        return map_object(handle, key, value)
+        given = self.types.get(name, (None, None))
+        found = map_types(BtfTypes(self.spec.btf) if self.spec.btf is not None else None, self.spec.maps[name])
+        return map_object(handle, given[0] or found[0], given[1] or found[1])
