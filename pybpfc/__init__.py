@@ -222,6 +222,7 @@ if TYPE_CHECKING:
     from pybpfc.lang.struct import kernel_struct as kernel_struct
     from pybpfc.lang.struct import struct as struct
     from pybpfc.lang.struct import union as union
+    from pybpfc.vm.errors import VmError as VmError
 
 _EXPORTS: dict[str, str] = {
     "pybpfc.api": "compile load open_map simulate",
@@ -229,6 +230,7 @@ _EXPORTS: dict[str, str] = {
         "AttachError CompileError CompilerBug LoadError PermissionDenied PybpfcError VerifierError"
     ),
     "pybpfc.lang.codec": "CodecError",
+    "pybpfc.vm.errors": "VmError",
     "pybpfc.lang.contexts": (
         "CgroupDeviceContext CgroupSkbContext Context FlowDissectorContext IterContext KprobeContext "
         "LircContext LwtContext NetfilterContext PacketContext PerfEventContext RawTracepointContext SkBuff "

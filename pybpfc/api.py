@@ -46,19 +46,25 @@ def simulate(
     maps: Any = None,
     helpers: Any = None,
     memory: Any = None,
+    task: Any = None,
+    cpus: int = 1,
+    seed: int = 0,
+    externs: Any = None,
     **consts: Any,
 ) -> Any:
     """Run a program in the built-in VM: no root, no kernel, any system.
 
     `data` is the packet, `ctx` the context as bytes or as a dict of fields, `maps` the contents to start from, and
     `helpers` Python functions that stand in for kernel helpers. `memory` is what user and kernel addresses hold, bytes
-    by address. Other keywords set `bpf.Const` globals. Raises `CompileError`, or `VmError` with the Python line.
+    by address; `task` is the `pybpfc.vm.Task` that runs (pid, names, cgroup), `cpus` their number, `seed` what random
+    numbers begin with, `externs` the values of kconfig and kernel symbols by name. Other keywords set `bpf.Const`
+    globals. Raises `CompileError`, or `VmError` with the Python line.
     """
     from pybpfc.loading import simulate_program
 
-    return simulate_program(
-        program, data=data, ctx=ctx, maps=maps or {}, helpers=helpers or {}, memory=memory or {}, consts=consts
-    )
+    options = {"data": data, "ctx": ctx, "maps": maps or {}, "helpers": helpers or {}, "memory": memory or {}}
+    options |= {"task": task, "cpus": cpus, "seed": seed, "externs": externs or {}}
+    return simulate_program(program, consts=consts, **options)
 
 
 @overload

@@ -12,13 +12,16 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pybpfc.lang.fingerprint import Dependencies, fingerprint
 from pybpfc.records import frozen
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from pybpfc.diagnostics.diagnostic import Diagnostic
+
+FORMAT = 2
 
 
 @frozen
@@ -42,8 +45,8 @@ class Entry:
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()
         return os.path.join(root, "pybpfc", digest[:2], digest[2:32])
 
-    def lookup(self, namespace: Mapping[str, Any]) -> bytes | None:
-        """The object, when nothing it was made from has changed."""
+    def lookup(self, namespace: Mapping[str, Any]) -> tuple[bytes, tuple[Any, ...]] | None:
+        """The object and the warnings given for it, when nothing it was made from has changed."""
         if not self.enabled:
             return None
         try:
@@ -60,16 +63,19 @@ class Entry:
                 fingerprint(find(namespace, self.module, module, name)) == value
                 for module, name, value in head["names"]
             )
+            return (elf, _warnings(head["warnings"])) if same else None
         except (KeyError, ValueError, TypeError, AttributeError, LookupError):
             return None
-        return elf if same else None
 
-    def store(self, elf: bytes, dependencies: Dependencies) -> None:
+    def store(self, elf: bytes, dependencies: Dependencies, warnings: Iterable[Diagnostic]) -> None:
         """Keep an object; a cache that cannot be written is no error."""
         if not self.enabled or not dependencies.complete:
             return
         files = {path: file_digest(path) for path in dependencies.files}
+        from pybpfc.diagnostics.stored import pack
+
         head = {"sha256": hashlib.sha256(elf).hexdigest(), "files": files, "names": list(dependencies.names)}
+        head["warnings"] = [pack(warning) for warning in warnings]
         path = self._path()
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -78,13 +84,27 @@ class Entry:
             return
 
 
+def _warnings(stored: list[Any]) -> tuple[Any, ...]:
+    if not stored:
+        return ()
+    from pybpfc.diagnostics.stored import unpack
+
+    return tuple(unpack(item) for item in stored)
+
+
+_COMPILER = (
+    *("abi", "backend", "diagnostics", "frontend", "frontend/check", "frontend/lower", "ir", "ir/passes", "lang"),
+    "stdlib",
+)
+
+
 def _version() -> str:
     """What changes when the compiler does: its own sources, by size and time."""
     import pybpfc
 
     root = os.path.dirname(os.path.abspath(pybpfc.__file__))
     marks = []
-    for name in ("abi", "backend", "frontend", "frontend/check", "frontend/lower", "ir", "ir/passes", "lang", "stdlib"):
+    for name in _COMPILER:
         with os.scandir(os.path.join(root, name)) as found:
             marks += sorted((e.name, int(e.stat().st_mtime), e.stat().st_size) for e in found if e.name.endswith(".py"))
     digest = hashlib.sha256(repr(marks).encode()).hexdigest()[:16]

@@ -135,8 +135,8 @@ def compile_source(source: Any, *, cpu: str = "v3", big_endian: bool = False, us
         raise PybpfcError(f"`{cpu}` is no BPF instruction set; choose one of {', '.join(CPUS)}")
     resolved = resolve_source(source)
     entry = cache.Entry(resolved.file, resolved.name, _programs_key(resolved), cpu, big_endian) if use_cache else None
-    if entry is not None and (elf := entry.lookup(resolved.namespace)) is not None:
-        return Object(elf, resolved)
+    if entry is not None and (found := entry.lookup(resolved.namespace)) is not None:
+        return Object(found[0], resolved, found[1])
     from pybpfc.backend.worker import CodegenWorker
 
     with CodegenWorker() as worker:  # loads LLVM while the compiler is imported and checks the program
@@ -144,7 +144,7 @@ def compile_source(source: Any, *, cpu: str = "v3", big_endian: bool = False, us
 
         built = build(resolved, cpu, big_endian, worker)
     if entry is not None:
-        entry.store(built.elf, built.dependencies)
+        entry.store(built.elf, built.dependencies, built.warnings)
     return Object(built.elf, resolved, built.warnings)
 
 

@@ -71,17 +71,8 @@ def _scopes(source: Source) -> list[Mapping[str, Any]]:
     return scopes
 
 
-def simulate_program(
-    program: Any,
-    *,
-    data: bytes = b"",
-    ctx: Any = None,
-    maps: Mapping[str, Any],
-    helpers: Mapping[str, Any],
-    memory: Mapping[int, bytes],
-    consts: Mapping[str, Any],
-) -> Any:
-    """Compile the program's module and run the program in the VM."""
+def simulate_program(program: Any, *, consts: Mapping[str, Any], **options: Any) -> Any:
+    """Compile the program's module and run the program in the VM; the options are those of `simulate_spec`."""
     from pybpfc.vm.simulate import simulate_spec
 
     if isinstance(program, Program):
@@ -92,14 +83,4 @@ def simulate_program(
     else:
         raise TypeError(f"`bpf.simulate` runs a decorated program, not {type(program).__name__}")
     declared, _ = parts(compiled)
-    return simulate_spec(
-        compiled.spec,
-        name,
-        data=data,
-        ctx=ctx,
-        maps=maps,
-        helpers=helpers,
-        consts=consts,
-        declared=declared,
-        memory=memory,
-    )
+    return simulate_spec(compiled.spec, name, consts=consts, declared=declared, **options)

@@ -82,7 +82,7 @@ class Captured:
 
     def visible_names(self) -> list[str]:
         """Names that could have been meant, for suggestions."""
-        return [*self.nonlocals, *(n for n in self.globals if not n.startswith("__"))]
+        return [*self.nonlocals, *(n for n in self.globals if isinstance(n, str) and not n.startswith("__"))]
 
 
 class FileCache:

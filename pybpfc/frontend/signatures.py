@@ -9,6 +9,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.symbols import Parameter, Signature
 from pybpfc.lang.annotations import resolve
+from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type
 
@@ -92,6 +93,27 @@ def _parameter_type(unit: Unit, captured: Captured, node: ast.arg, index: int) -
     if isinstance(type, Struct | Array):
         return Pointer(type, Space.STACK)
     return type.host if isinstance(type, Int) else type
+
+
+def context_annotation_fits(unit: Unit, captured: Captured, node: ast.arg, program_type: str, struct: str) -> bool:
+    """Whether a program's parameter is annotated as its context, or not at all; a diagnostic if not."""
+    if node.annotation is None:
+        return True
+    span = captured.source.span(node.annotation)
+    text = unit.sources.text(span)
+    try:
+        value = evaluate(captured, node.annotation)
+    except Exception as error:  # evaluating the user's expression may raise anything
+        unit.sink.emit(catalog.UnresolvedAnnotation(text, f"{type(error).__name__}: {error}").at(span))
+        return False
+    if value is Any or value is object:
+        return True
+    if isinstance(value, type) and issubclass(value, Context) and fits_program(value, program_type, struct):
+        return True
+    expected = context_class(program_type, struct)
+    name = f"bpf.{expected.__name__}" if expected is not None else "bpf.Context"
+    unit.sink.emit(catalog.WrongContext(text, name).at(span))
+    return False
 
 
 def unit_context(unit: Unit, captured: Captured, node: ast.expr) -> Struct | None:

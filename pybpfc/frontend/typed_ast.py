@@ -222,6 +222,15 @@ class Convert(Expr):
 
 
 @define
+class Limited(Expr):
+    """A number that the checker has shown to lie in `low` to `high`; the verifier shall see it too."""
+
+    operand: Expr
+    low: int
+    high: int
+
+
+@define
 class Assignment(Expr):
     """`(name := value)`."""
 
@@ -427,6 +436,41 @@ class ForArray(Stmt):
 
 
 @define
+class RangeSource:
+    """The rounds of `range(start, stop, step)`; `start` may be evaluated again in each."""
+
+    variable: Variable
+    start: Expr
+    stop: Expr
+    step: int
+
+
+@define
+class MapSource:
+    """A round for each entry of a map."""
+
+    map: MapDef
+    key: Variable | None
+    value: Variable | None
+
+
+@define
+class WhileSource:
+    """A round as long as a condition holds."""
+
+    condition: Expr
+
+
+@define
+class CallbackLoop(Stmt):
+    """A loop whose rounds a helper makes, as the verifier cannot see how many there are."""
+
+    source: LoopSource
+    body: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+
+
+@define
 class Match(Stmt):
     """`match` on an integer; a case without values is the default. Guards are not None where written."""
 
@@ -518,5 +562,6 @@ class TUnit:
     sources: dict[str, str]
 
 
+LoopSource: TypeAlias = RangeSource | MapSource | WhileSource
 Place: TypeAlias = Deref | Member | Element | Part | GlobalPlace | NewStruct | NewArray
 PLACES = (Deref, Member, Element, Part, GlobalPlace, NewStruct, NewArray)

@@ -22,6 +22,9 @@ class Context:
     """The base of all contexts; they exist in programs only."""
 
     __bpf_context__: ClassVar[str] = ""
+    """The kernel's struct; empty where the hook decides what the context looks like."""
+    __bpf_programs__: ClassVar[tuple[str, ...]] = ()
+    """The program types of a context without a struct of its own."""
 
 
 class PacketContext(Context):
@@ -48,6 +51,8 @@ class PacketContext(Context):
 
 class TracepointContext(Context):
     """A tracepoint's record: its fields by the names of its format, strings and arrays included."""
+
+    __bpf_programs__ = ("BPF_PROG_TYPE_TRACEPOINT",)
 
     if TYPE_CHECKING:
 
@@ -314,14 +319,44 @@ class PerfEventContext(_Open):
 class TracingContext(_Open):
     """The arguments of a BTF-typed hook (`tp_btf`, `fentry`, `lsm`, …), each a u64."""
 
+    __bpf_programs__ = ("BPF_PROG_TYPE_TRACING", "BPF_PROG_TYPE_LSM", "BPF_PROG_TYPE_EXT")
+
 
 class IterContext(_Open):
     """What an iterator visits, e.g. `ctx.task`."""
+
+    __bpf_programs__ = ("BPF_PROG_TYPE_TRACING",)
 
 
 class LircContext(_Open):
     """A sample of an infrared receiver."""
 
+    __bpf_programs__ = ("BPF_PROG_TYPE_LIRC_MODE2",)
+
 
 class SyscallContext(_Open):
     """The memory that BPF_PROG_TEST_RUN hands to a `syscall` program."""
+
+    __bpf_programs__ = ("BPF_PROG_TYPE_SYSCALL",)
+
+
+def context_class(program_type: str, struct: str) -> type[Context] | None:
+    """The class that stands for the context of a program type; None where there is none."""
+    for cls in _classes(Context):
+        if program_type in cls.__bpf_programs__ or (struct and cls.__bpf_context__ == struct):
+            return cls
+    return None
+
+
+def fits_program(cls: type[Context], program_type: str, struct: str) -> bool:
+    """Whether a parameter of this class takes the context of such a program."""
+    if cls.__bpf_context__:
+        return cls.__bpf_context__ == struct
+    if cls.__bpf_programs__:
+        return program_type in cls.__bpf_programs__
+    expected = context_class(program_type, struct)
+    return expected is None or issubclass(expected, cls)
+
+
+def _classes(base: type[Context]) -> list[type[Context]]:
+    return [found for cls in base.__subclasses__() for found in (cls, *_classes(cls))]

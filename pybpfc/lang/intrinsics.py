@@ -108,12 +108,18 @@ def preempt_disable() -> AbstractContextManager[None]:
 
 @_intrinsic
 def loop(count: int, function: Callable[..., int], ctx: object = None, flags: int = 0) -> i64:
-    """Call `function(i, ctx)` for i in 0 … count-1 until it gives 1, by the `bpf_loop` helper (kernel 5.17)."""
+    """Call `function(i, ctx)` for i in 0 … count-1 until it gives something else than 0; gives the number of calls.
+
+    By the `bpf_loop` helper: at most 8,388,608 calls (BPF_MAX_LOOPS; kernel 5.17).
+    """
 
 
 @_intrinsic
 def iter_num(start: int, stop: int) -> Iterator[int]:
-    """`for i in bpf.iter_num(a, b):` counts by an open-coded iterator (kernel 6.4)."""
+    """`for i in bpf.iter_num(a, b):` counts with bounds that only the run knows, by the `bpf_loop` helper.
+
+    At most 8,388,608 rounds (BPF_MAX_LOOPS; kernel 5.17).
+    """
 
 
 # -------------------------------------------------------------------- the running kernel

@@ -560,6 +560,56 @@ class HelperArgument(ErrorClass):
     found: str
 
 
+class WrongContext(ErrorClass):
+    """A program's parameter is annotated as something that its hook does not pass.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.TracepointContext) -> int:
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
+
+    code = "E0437"
+    title = "`{found}` is not the context of this hook"
+    label = "the hook passes a `{expected}`"
+    help = "annotate it as `{expected}`, or leave the annotation out"
+    found: str
+    expected: str
+
+
+class ZeroSize(ErrorClass):
+    """The size given to a helper may be zero, which the verifier refuses for this helper.
+
+    Bad:
+
+        @bpf.socket_filter
+        def prog(ctx: bpf.SkBuff) -> int:
+            head: Annotated[bytes, 16]
+            bpf_skb_load_bytes(ctx, 0, head, len=ctx.len % 17)
+            return 0
+
+    Good:
+
+        @bpf.socket_filter
+        def prog(ctx: bpf.SkBuff) -> int:
+            head: Annotated[bytes, 16]
+            bpf_skb_load_bytes(ctx, 0, head, len=max(ctx.len % 17, 1))
+            return 0
+    """
+
+    code = "E0426"
+    title = "`{parameter}` may be zero"
+    label = "not known to be at least 1"
+    parameter: str
+
+
 class UnboundedSize(ErrorClass):
     """The size given to a helper may be larger than the memory it belongs to.
 

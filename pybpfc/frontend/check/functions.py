@@ -21,7 +21,7 @@ from pybpfc.frontend.contexts import (
     uapi_context,
 )
 from pybpfc.frontend.desugar import desugar
-from pybpfc.frontend.signatures import annotation_type
+from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
 from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     if len(arguments) != 1 or captured.node.args.vararg or captured.node.args.kwarg or captured.node.args.defaults:
         reason = f"a `{program.section}` program takes one parameter, its context"
         unit.sink.emit(catalog.ProgramSignature(program.name, reason).at(span))
+        return None
+    if not context_annotation_fits(unit, captured, arguments[0], program.program_type, type.context):
         return None
     param = c.declare(arguments[0].arg, Pointer(context, Space.CTX), c.span(arguments[0]), 0)
     body = _check_body(c, [param])

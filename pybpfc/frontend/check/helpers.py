@@ -18,6 +18,7 @@ from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
 from pybpfc.frontend.check.maps import _in_memory as in_memory
 from pybpfc.frontend.check.maps import check_key, check_stored
+from pybpfc.frontend.check.ranges import value_range
 from pybpfc.lang.types import (
     ERROR,
     I64,
@@ -31,6 +32,7 @@ from pybpfc.lang.types import (
     Space,
     Type,
     View,
+    as_int,
     is_integer,
     is_scalar,
     size_of,
@@ -205,17 +207,19 @@ def memory(c: FunctionChecker, value: t.Expr, param: Param, *, writes: bool) -> 
 
 def _size(c: FunctionChecker, node: ast.Call, given: t.Expr | None, memory: t.Expr, param: Param) -> t.Expr:
     """The size of the memory argument before, or the one given, if it cannot be more."""
-    from pybpfc.frontend.check.ranges import upper_bound
-
     room = size_of(memory.type.to) if isinstance(memory.type, Pointer) else 0
     if given is None or isinstance(given.type, Error):
         return t.Literal(c.span(node), U32, room)
     if not is_integer(given.type):
         return c.error(catalog.NotANumber(describe(given), param.name), given.span)
-    bound = upper_bound(c, given)
-    if bound is None or bound > room:
+    bounds = value_range(c, given)
+    if bounds is None or bounds[0] < 0 or bounds[1] > room:
         return c.error(catalog.UnboundedSize(param.name, room), given.span)
-    return coerce(c, given, given.type, "size")
+    if bounds[0] == 0 and param.kind is ArgKind.ARG_CONST_SIZE:
+        helps = [f"make it at least 1: `max({c.sink.sources.text(given.span)}, 1)`"]
+        return c.error(catalog.ZeroSize(param.name), given.span, helps=helps)
+    size = coerce(c, given, U64 if isinstance(given, t.Literal) else as_int(given.type), "size")
+    return t.Limited(given.span, size.type, size, *bounds)
 
 
 RESULTS: dict[str, Type] = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check import iteration
+from pybpfc.frontend.check import callbacks, iteration
 from pybpfc.frontend.check.conditions import check_condition
 from pybpfc.frontend.check.context import FunctionChecker, Loop
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, reference
@@ -88,9 +88,13 @@ def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if called in iteration.BUILTINS:
         rewritten = iteration.rewrite(c, node)
         if rewritten is None:
-            _declare_targets(c, node.target)
+            declare_targets(c, node.target)
             return []
         return [*rewritten[0], *_for_range(c, rewritten[1])]
+    if callbacks.intrinsic_called(c, node.iter) == "iter_num":
+        return callbacks.check_iter_num(c, node)
+    if (entries := callbacks.iterated_map(c, node.iter)) is not None:
+        return callbacks.check_map_loop(c, node, *entries)
     if not isinstance(node.target, ast.Name):
         c.error(catalog.AssignmentTarget("anything but a name in a `for` loop"), node.target)
         return []
@@ -99,7 +103,8 @@ def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     return _for_array(c, node, node.target)
 
 
-def _loop_variable(c: FunctionChecker, target: ast.Name, type: Type) -> t.Variable | None:
+def loop_variable(c: FunctionChecker, target: ast.Name, type: Type) -> t.Variable | None:
+    """The variable of a loop; None after a diagnostic when the name has another type already."""
     known = c.variables.get(target.id)
     if known is None or isinstance(known.type, Error):
         return c.declare(target.id, type, c.span(target))
@@ -118,23 +123,23 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     target, call = node.target, node.iter
     assert isinstance(target, ast.Name)
     assert isinstance(call, ast.Call)
-    parts = _range_arguments(c, call)
+    parts = range_arguments(c, call)
     if parts is None:
-        _declare_failed(c, target)
+        declare_failed(c, target)
         return []
     start, stop, step = parts
     trips = _trips(c, call, start, stop, step)
-    type = _range_type(start, stop)
-    variable = _loop_variable(c, target, type)
+    type = range_type(start, stop)
+    variable = loop_variable(c, target, type)
     if trips is None or variable is None:
-        _declare_failed(c, target)
+        declare_failed(c, target)
         return []
     bounds = _loop_range(c, start, stop, step)
     starts, stops = value_range(c, start), value_range(c, stop)
     assert starts is not None
     assert stops is not None
     kept = variable.name not in _stored(node.body)
-    checked = _for_body(c, node, variable, bounds if kept else None)
+    checked = for_body(c, node, [variable], bounds if kept else None)
     counted = kept and isinstance(start, t.Literal)
     start, stop = coerce(c, start, variable.type, "range"), coerce(c, stop, variable.type, "range")
     if isinstance(start.type, Error) or isinstance(stop.type, Error):
@@ -142,14 +147,15 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     return [t.ForRange(c.span(node), variable, start, stop, step, trips, starts, stops, counted, *checked)]
 
 
-def _declare_targets(c: FunctionChecker, target: ast.expr) -> None:
+def declare_targets(c: FunctionChecker, target: ast.expr) -> None:
     """After a failed iterable the loop's names are known but of no type."""
     for name in ast.walk(target):
         if isinstance(name, ast.Name):
-            _declare_failed(c, name)
+            declare_failed(c, name)
 
 
-def _declare_failed(c: FunctionChecker, target: ast.Name) -> None:
+def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
+    """After a failed iterable the loop's name is known but of no type."""
     if target.id not in c.variables:
         c.require_flow().bind(c.declare(target.id, ERROR, c.span(target)))
 
@@ -160,17 +166,19 @@ def _stored(body: list[ast.stmt]) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def _for_body(
-    c: FunctionChecker, node: ast.For, variable: t.Variable, bounds: tuple[int, int] | None = None
+def for_body(
+    c: FunctionChecker, node: ast.For, variables: Sequence[t.Variable], bounds: tuple[int, int] | None = None
 ) -> tuple[tuple[t.Stmt, ...], tuple[t.Stmt, ...]]:
+    """The body and the `else` of a `for`; `bounds` are those of its one variable."""
     from pybpfc.frontend.check.statements import check_block
 
     entry = c.require_flow()
 
     def bind(flow: Flow) -> None:
-        flow.bind(variable)
-        if bounds is not None:
-            flow.ranges[variable] = bounds
+        for variable in variables:
+            flow.bind(variable)
+            if bounds is not None:
+                flow.ranges[variable] = bounds
 
     def once(head: Flow) -> Flow | None:
         bind(head)
@@ -187,7 +195,8 @@ def _for_body(
     return body, otherwise
 
 
-def _range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr, int] | None:
+def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr, int] | None:
+    """Start, stop and the constant step of a `range`; None after a diagnostic."""
     from pybpfc.frontend.check.expressions import check, literal
 
     if call.keywords or not 1 <= len(call.args) <= 3:
@@ -215,7 +224,7 @@ def _range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr
     return start, values[1 if len(values) > 1 else 0], step
 
 
-def _range_type(start: t.Expr, stop: t.Expr) -> Type:
+def range_type(start: t.Expr, stop: t.Expr) -> Type:
     """The loop variable's type: the bounds' joined type; i64 for constants."""
     typed = [e.type for e in (start, stop) if not (isinstance(e, t.Literal) and e.untyped)]
     if not typed:
@@ -261,16 +270,16 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
     if isinstance(array.type, Error) or not isinstance(array.type, Array) or text:
         if not isinstance(array.type, Error):
             c.error(catalog.NotIterable("a string" if text else describe(array)), node.iter)
-        _declare_failed(c, target)
+        declare_failed(c, target)
         return []
     element = array.type.element
     item = t.Element(array.span, element, array, t.Literal(array.span, I64, 0))
     held = reference(item).type if is_aggregate(element) else element.host if isinstance(element, Int) else element
-    variable = _loop_variable(c, target, held)
+    variable = loop_variable(c, target, held)
     if variable is None:
         return []
     entry_pointer = isinstance(held, Pointer)
-    checked = _for_body(c, node, variable)
+    checked = for_body(c, node, [variable])
     assert entry_pointer == isinstance(variable.type, Pointer)
     return [t.ForArray(c.span(node), variable, array, array.type.length, *checked)]
 

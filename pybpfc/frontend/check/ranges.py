@@ -37,6 +37,10 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
             if known:
                 lows = [r[0] for r in known] + [_low(o) for o in e.operands if value_range(c, o) is None]
                 return min(lows), min(r[1] for r in known)
+        case t.MinMax():
+            ranges = [value_range(c, o) for o in e.operands]
+            if all(r is not None for r in ranges):
+                return max(r[0] for r in ranges if r), max(r[1] for r in ranges if r)
         case t.Member() if e.field.bits is not None:
             held = bit_field_type(e.field)
             return held.min, held.max

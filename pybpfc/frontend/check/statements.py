@@ -11,6 +11,7 @@ from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import loops, maps
 from pybpfc.frontend.check.annotations import resolve_annotation
+from pybpfc.frontend.check.callbacks import check_bpf_loop, is_loop_call
 from pybpfc.frontend.check.conditions import check_condition, is_text
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
@@ -101,6 +102,8 @@ def _refuse(c: FunctionChecker, node: ast.stmt) -> None:
 
 def _assign(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     assert isinstance(node, ast.Assign)
+    if isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name) and is_loop_call(c, node.value):
+        return check_bpf_loop(c, node, node.value, node.targets[0])
     return assign_to(c, node, node.targets[0], node.value)
 
 
@@ -433,6 +436,8 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     assert isinstance(node, ast.Expr)
     if isinstance(node.value, ast.Constant) and (node.value.value is ... or isinstance(node.value.value, str)):
         return []
+    if isinstance(node.value, ast.Call) and is_loop_call(c, node.value):
+        return check_bpf_loop(c, node, node.value, None)
     return _evaluate(c, node, check(c, node.value))
 
 

@@ -151,7 +151,7 @@ def _literal(low: Lowering, e: t.Literal) -> Value:
 
 
 def _read_variable(low: Lowering, e: t.ReadVariable) -> Value:
-    return low.b.convert(low.b.read(low.locals[e.variable]), register_type(e.type))
+    return low.b.convert(low.read_variable(e.variable), register_type(e.type))
 
 
 def _read_place(low: Lowering, e: t.Expr) -> Value:
@@ -289,9 +289,13 @@ def _convert(low: Lowering, e: t.Convert) -> Value:
     return low.b.convert(operand, register_type(e.type))
 
 
+def _limited(low: Lowering, e: t.Limited) -> Value:
+    return low.b.bounded(lower_value(low, e.operand), e.low, e.high)
+
+
 def _assignment(low: Lowering, e: t.Assignment) -> Value:
     value = lower_value(low, e.value)
-    low.b.write(low.locals[e.variable], low.b.convert(value, register_type(e.variable.type)))
+    low.write_variable(e.variable, value)
     return value
 
 
@@ -446,6 +450,7 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.Truth: _truth,
     t.Conditional: _conditional,
     t.Convert: _convert,
+    t.Limited: _limited,
     t.Assignment: _assignment,
     t.AddressOf: _address_of,
     t.CallFunction: _call_function,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.lower.callbacks import prepare_frame, store_parameters
 from pybpfc.frontend.lower.context import Lowering, register_type
 from pybpfc.frontend.lower.statements import lower_block
 from pybpfc.ir.builder import Builder
 from pybpfc.ir.module import Function, Linkage, Module, ProgramInfo, Target
-from pybpfc.ir.ops import Local, Unreachable
+from pybpfc.ir.ops import Unreachable
 from pybpfc.lang.types import VOID, Array, Pointer, Space, Struct
 
 
@@ -28,21 +29,15 @@ def _lower_function(function: t.TFunction, module: Module, target: Target) -> Fu
     ir = Function(function.name, (), result, function.span, linkage, info)
     ir.inline = function.inlining is t.Inlining.ALWAYS
     ir.noinline = function.inlining is t.Inlining.NEVER
-    params: list[Local] = []
-    out: Local | None = None
-    if aggregate:
-        out = ir.new_local("result", Pointer(function.result, Space.STACK), function.span)
-        params.append(out)
-    low = Lowering(module, ir, Builder(ir, function.span), target, out)
-    for variable in function.variables:
-        local = ir.new_local(variable.name, register_type(variable.type), variable.span, user=variable.name[0] != ".")
-        low.locals[variable] = local
-        if variable.param is not None:
-            params.append(local)
-    for index, local in enumerate(params):
+    out = t.Variable(".out", Pointer(function.result, Space.STACK), function.span, 0) if aggregate else None
+    low = Lowering(module, ir, Builder(ir, function.span), target, result, out)
+    low.declare_locals([*([out] if out is not None else []), *function.variables])
+    ir.params = tuple(low.parameters.values())
+    for index, local in enumerate(ir.params):
         local.param = index
-    ir.params = tuple(params)
+    prepare_frame(low, function.body)
     low.b.place(low.b.new_block("entry"))
+    store_parameters(low)
     lower_block(low, function.body)
     if low.b.reachable:
         low.b.span = function.span

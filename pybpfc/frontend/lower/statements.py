@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.lower.callbacks import leave_function, lower_callback_loop
 from pybpfc.frontend.lower.context import LoopBlocks, Lowering, register_type
 from pybpfc.frontend.lower.expressions import is_short, lower_address, lower_branch, lower_value, swap_short
 from pybpfc.frontend.lower.memory import (
@@ -34,8 +35,7 @@ def lower_block(low: Lowering, body: Sequence[t.Stmt]) -> None:
 def _bind(low: Lowering, s: t.Bind) -> None:
     value = lower_value(low, s.value)
     low.b.span = s.span
-    local = low.locals[s.variable]
-    low.b.write(local, low.b.convert(value, register_type(s.variable.type)))
+    low.write_variable(s.variable, value)
 
 
 def _store_place(low: Lowering, s: t.StorePlace) -> None:
@@ -122,7 +122,7 @@ def _for_range(low: Lowering, s: t.ForRange) -> None:
     predicate = Predicate.LT if s.step > 0 else Predicate.GT
     b.branch(b.compare(predicate, b.read(counter), b.read(stop)), body, ended)
     b.place(body)
-    b.write(low.locals[s.variable], b.convert(b.read(counter), register_type(s.variable.type)))
+    low.write_variable(s.variable, b.read(counter))
     low.loops.append(LoopBlocks(done, step))
     if s.counted:
         low.counted.add(s.variable)
@@ -156,7 +156,7 @@ def _for_array(low: Lowering, s: t.ForArray) -> None:
     element = s.array.type.element
     address = b.element_address(b.read(base), element, b.read(counter))
     item: Value = address if isinstance(element, Struct | Array) else load(low, address, element)
-    b.write(low.locals[s.variable], b.convert(item, register_type(s.variable.type)))
+    low.write_variable(s.variable, item)
     low.loops.append(LoopBlocks(done, step))
     lower_block(low, s.body)
     low.loops.pop()
@@ -183,7 +183,7 @@ def _match(low: Lowering, s: t.Match) -> None:
     if any(c.guard is not None for c in s.cases):
         _match_by_tests(low, s)
         return
-    value = low.b.read(low.locals[s.subject])
+    value = low.read_variable(s.subject)
     blocks = [low.b.new_block("case") for _ in s.cases]
     table: dict[int, str] = {}
     default = done.label
@@ -205,7 +205,7 @@ def _match(low: Lowering, s: t.Match) -> None:
 
 def _match_by_tests(low: Lowering, s: t.Match) -> None:
     done = low.b.new_block("match.done")
-    local = low.locals[s.subject]
+    kind = register_type(s.subject.type)
     for case in s.cases:
         body, following = low.b.new_block("case"), low.b.new_block("case.next")
         tested = low.b.new_block("case.guard") if case.guard is not None or case.capture is not None else body
@@ -214,7 +214,7 @@ def _match_by_tests(low: Lowering, s: t.Match) -> None:
         for index, number in enumerate(case.values):
             last = index == len(case.values) - 1
             other = following if last else low.b.new_block("case.or")
-            same = low.b.compare(Predicate.EQ, low.b.read(local), low.constant(local.type, number))
+            same = low.b.compare(Predicate.EQ, low.read_variable(s.subject), low.constant(kind, number))
             low.b.branch(same, tested, other)
             if not last:
                 low.b.place(other)
@@ -235,15 +235,13 @@ def _match_by_tests(low: Lowering, s: t.Match) -> None:
 
 
 def _return(low: Lowering, s: t.Return) -> None:
-    if s.value is None:
-        low.b.ret(None)
-    elif low.out is not None:
-        initialise(low, low.b.read(low.out), s.value.type, s.value, 1)
-        low.b.ret(None)
-    else:
+    value: Value | None = None
+    if s.value is not None and low.out is not None:
+        initialise(low, low.read_variable(low.out), s.value.type, s.value, 1)
+    elif s.value is not None:
         value = lower_value(low, s.value)
-        low.b.span = s.span
-        low.b.ret(value)
+    low.b.span = s.span
+    leave_function(low, value)
 
 
 def _break(low: Lowering, s: t.Break) -> None:
@@ -264,6 +262,7 @@ _STATEMENTS: dict[type[t.Stmt], Callable[[Lowering, Any], None]] = {
     t.While: _while,
     t.ForRange: _for_range,
     t.ForArray: _for_array,
+    t.CallbackLoop: lower_callback_loop,
     t.Match: _match,
     t.Return: _return,
     t.Break: _break,

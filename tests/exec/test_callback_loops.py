@@ -1,0 +1,179 @@
+"""Loops that helpers run: over run-time ranges, maps, and by `bpf.loop`, against Python's own loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from language import results
+
+N = 60
+RANGES = {
+    "sum": "for i in bpf.iter_num(0, n):\n    t += i64(i)",
+    "from": "for i in bpf.iter_num(n - 5, n):\n    t = t * 3 + i64(i)",
+    "empty": "for i in bpf.iter_num(n, 5):\n    t += 1\nelse:\n    t += 7",
+    "break": "for i in bpf.iter_num(0, n):\n    if i == 7:\n        break\n    t += 1\nelse:\n    t = 1000",
+    "continue": "for i in bpf.iter_num(0, n):\n    if i % 3 == 0:\n        continue\n    t += i64(i)",
+    "return": "for i in bpf.iter_num(0, n):\n    if i == 9:\n        return i32(t) + 100\n    t += i64(i)",
+    "after": "i = n\nfor i in bpf.iter_num(2, n):\n    pass\nt = i64(i)",
+    "nested": "for i in bpf.iter_num(0, n & 7):\n    for j in bpf.iter_num(0, n & 15):\n        t += i64(i) * j",
+    "nested break": (
+        "for i in bpf.iter_num(0, n & 7):\n    for j in bpf.iter_num(0, n):\n        if j > i:\n            break\n"
+        "        t += i64(j) + i64(i) * n"
+    ),
+    "nested return": (
+        "for i in bpf.iter_num(0, n):\n    k = i64(i) * 2\n    for j in bpf.iter_num(0, n):\n"
+        "        if k + j == 31:\n            return i32(t) + 5\n        t += k"
+    ),
+    "three deep": (
+        "for i in bpf.iter_num(0, n & 7):\n    for j in bpf.iter_num(0, n & 3 | 2):\n"
+        "        for k in bpf.iter_num(0, n & 5 | 1):\n            t = (t * 3 + i64(i) + j * 2 + k) & 0xFFFFF"
+    ),
+    "plain inside": (
+        "for i in bpf.iter_num(0, n):\n    for j in range(4):\n        if j == 2:\n            continue\n        t += i64(i) * j"
+    ),
+    "inside plain": "for j in range(3):\n    for i in bpf.iter_num(0, n):\n        if i > 5:\n            break\n        t += i64(i) * j",
+    "two": "for i in bpf.iter_num(0, n):\n    t += 1\nfor i in bpf.iter_num(0, n):\n    t += i64(i)",
+    "local array": (
+        "a: Annotated[list[u32], 8] = [0, 0, 0, 0, 0, 0, 0, 0]\nfor i in bpf.iter_num(0, n):\n    a[i % 8] += i + 1\n"
+        "t = i64(a[3]) * 1000 + i64(a[7])"
+    ),
+    "match": "for i in bpf.iter_num(0, n):\n    match i % 4:\n        case 0 | 1:\n            t += 1\n        case k:\n            t += i64(k)",
+    "many names": (
+        "a = 1\nb = 2\nc = 3\nfor i in bpf.iter_num(0, n):\n    a, b, c = b, c, (a + b) & 0xFFFF\nt = a * 31 + b * 17 + c"
+    ),
+    "walrus": "for i in bpf.iter_num(0, n):\n    if (k := i64(i) * 2) > 20:\n        t += k",
+    "signed": "m = i32(n) - 62\nfor i in bpf.iter_num(m, 3):\n    t = t * 5 + i",
+}  # fmt: skip
+PROGRAM = """
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    n = ctx.len
+    t = 0
+BODY
+    return i32(t)
+"""
+
+
+def indented(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())
+
+
+def model(body: str) -> int:
+    names: dict[str, object] = {"bpf": SimpleNamespace(iter_num=range), "i32": int, "i64": int, "u32": int}
+    body = body.replace("a: Annotated[list[u32], 8]", "a")
+    exec(f"def f(n):\n    t = 0\n{indented(body)}\n    return t\n", names)
+    return int(names["f"](N))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("case", RANGES)
+def test_run_time_ranges(case: str, tmp_path: Path) -> None:
+    source = PROGRAM.replace("BODY", indented(RANGES[case]))
+    expected = (model(RANGES[case]) + (1 << 31)) % (1 << 32) - (1 << 31)
+    assert set(results(tmp_path, source).values()) == {expected}
+
+
+MAPS = """
+@bpf.struct
+class Key:
+    a: u32
+    b: u16
+
+@bpf.struct
+class V:
+    n: u64
+    m: u32
+
+counts = bpf.HashMap[u32, u64](max_entries=16)
+table = bpf.Array[V](max_entries=4)
+pairs = bpf.HashMap[Key, V](max_entries=16)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    for i in range(5):
+        counts[i + 1] = i * 10
+    for i in range(4):
+        table[i] = V(n=i, m=i * 3)
+        pairs[Key(a=i, b=2)] = V(n=i * 7)
+    t = 0
+BODY
+    return i32(t)
+"""
+OVER_MAPS = {
+    "items": ("for k, v in counts.items():\n    t += i64(k) * 100 + i64(v & 0xFF)", 15 * 100 + 100),
+    "keys": ("for k in counts.keys():\n    t += k", 15),
+    "plain": ("for k in counts:\n    t += k", 15),
+    "values": ("for v in counts.values():\n    t += i64(v)", 100),
+    "break": ("for k in counts:\n    t += 1\n    if t == 3:\n        break\nelse:\n    t = 100", 3),
+    "else": ("for k in counts:\n    t += 1\nelse:\n    t += 100", 105),
+    "return": ("for k, v in counts.items():\n    if v == 20:\n        return i32(k) + 40", 43),
+    "array of structs": ("for k, v in table.items():\n    v.n += 5\n    t += i64(v.m)\nfor v in table.values():\n    t += i64(v.n)", 18 + 26),
+    "struct keys": ("for k, v in pairs.items():\n    t += i64(k.a) * k.b\n    k.a = 9\n    t += i64(v.n)", 12 + 42),
+    "nested": ("for k in counts:\n    for v in table.values():\n        t += i64(k) * v.m", 15 * 18),
+    "deleting": ("for k in counts:\n    if k % 2 == 0:\n        del counts[k]\nfor k in counts:\n    t += k", 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OVER_MAPS)
+def test_entries_of_maps(case: str, tmp_path: Path) -> None:
+    body, expected = OVER_MAPS[case]
+    assert set(results(tmp_path, MAPS.replace("BODY", indented(body))).values()) == {expected}
+
+
+LOOP = """
+@bpf.struct
+class State:
+    total: u64
+    last: u32
+
+total: bpf.Global[u64] = 0
+
+@bpf.func
+def add(i: u32, state: State) -> int:
+    state.total += i
+    state.last = i
+    return int(i == 20)
+
+@bpf.func
+def count(i: u32) -> int:
+    global total
+    total += 1
+    return 0
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    state = State()
+    calls = bpf.loop(ctx.len, add, state)
+    bpf.loop(ctx.len + 1, count)
+    return i32(calls) * 100000 + i32(state.total) * 100 + i32(state.last) + i32(total) * 10000000
+"""
+
+
+def test_bpf_loop(tmp_path: Path) -> None:
+    assert set(results(tmp_path, LOOP).values()) == {21 * 100000 + 210 * 100 + 20 + 61 * 10000000}
+
+
+AGGREGATE = """
+@bpf.struct
+class P:
+    a: u32
+    b: u64
+
+@bpf.func(noinline=True)
+def find(limit: u32, wanted: u32) -> P:
+    for i in bpf.iter_num(0, limit):
+        if i * i > wanted:
+            return P(a=i, b=i * 2)
+    return P(a=limit)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    p = find(ctx.len, 1000)
+    q = find(ctx.len, 100000)
+    return i32(p.a) * 1000 + i32(p.b) + i32(q.a) * 1000000
+"""
+
+
+def test_a_struct_returned_from_within_a_loop(tmp_path: Path) -> None:
+    assert set(results(tmp_path, AGGREGATE).values()) == {32 * 1000 + 64 + 60 * 1000000}
