@@ -108,6 +108,11 @@ def record_name(map: str) -> str:
     return f"{map}_record"
 
 
+def lost_name(map: str) -> str:
+    """The variable in which programs count the records that found no room in a ring buffer: 8 bytes, in `.bss`."""
+    return f"__{map}_lost"
+
+
 @frozen
 class VariableSpec:
     """A global variable: `offset` bytes into the data map `section`."""
@@ -132,6 +137,12 @@ class ObjectSpec:
     big_endian: bool = False
     version: int = 0
     sources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def lost_counters(self) -> dict[str, VariableSpec]:
+        """The counters of lost records, by ring buffer."""
+        found = ((name, self.variables.get(lost_name(name))) for name in self.maps)
+        return {name: counter for name, counter in found if counter is not None and counter.size == 8}
 
     def function(self, name: str) -> FunctionSpec | None:
         """The program or subprogram called `name`."""

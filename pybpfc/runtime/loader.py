@@ -8,6 +8,7 @@ made before is given back.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -161,7 +162,10 @@ class _Loading:
         from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
 
         converted = BtfTypes(self.spec.btf) if self.spec.btf is not None else None
+        hidden = {counter.name for counter in self.spec.lost_counters.values()}
         for name, variable in self.spec.variables.items():
+            if name in hidden:
+                continue
             given = self.types.get(name, (None, None))[1]
             if given is None or size_of(given) != variable.size:
                 given = type_or_bytes(converted, variable.type_id, variable.size)
@@ -266,7 +270,10 @@ class _Loading:
         for name, handle in self.handles.items():
             if not self.spec.maps[name].is_data:
                 objects[name] = self._map_object(name, handle)
-        return LoadedObject(self.programs, objects, self.handles, Globals(self.globals.values(), self.handles))
+        values = Globals(self.globals.values(), self.handles)
+        for name, counter in self.spec.lost_counters.items():
+            self.handles[name].count_lost = functools.partial(values._count, counter)
+        return LoadedObject(self.programs, objects, self.handles, values)
 
     def _map_object(self, name: str, handle: Map) -> BpfMap:
         declared = self.declared.get(name)

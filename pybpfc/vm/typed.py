@@ -45,7 +45,10 @@ class TypedView:
 
     def _find_variables(self, spec: ObjectSpec) -> dict[str, tuple[VariableSpec, Codec]]:
         found: dict[str, tuple[VariableSpec, Codec]] = {}
+        hidden = {counter.name for counter in spec.lost_counters.values()}
         for name, variable in spec.variables.items():
+            if name in hidden:
+                continue
             given = self._types.get(name, (None, None))[1]
             if given is None or size_of(given) != variable.size:
                 given = type_or_bytes(self._converted, variable.type_id, variable.size)
