@@ -141,6 +141,19 @@ def _initial(type: Type, value: Initial, big_endian: bool) -> str:
     return str(number)
 
 
+def _slot(local: ops.Local, addressed: bool) -> str:
+    """The type and alignment of a local's place on the stack.
+
+    One whose address is used fills slots of 8 bytes: the verifier forgets what it knows of a spilled register when
+    something else is written into its slot.
+    """
+    size = size_of(local.type)
+    if addressed:
+        return f"[{-(-size // _MAX_ALIGN) * _MAX_ALIGN} x i8], align {_MAX_ALIGN}"
+    align = max(align_of(local.type), _MAX_ALIGN if size >= _MAX_ALIGN else 1)
+    return f"{memory(local.type)}, align {align}"
+
+
 class _Function:
     """Emits one function; `values` maps temporaries to LLVM names."""
 
@@ -165,9 +178,9 @@ class _Function:
         name = symbol(f.name)
         head = f"define {linkage} {register(f.result)} {name}({params}) {attributes}{section} !dbg {self.scope} {{"
         self.at = f", !dbg {self.debug.location(f.span, self.scope)}"
+        addressed = {op.local.id for block in f.blocks for op in block.ops if isinstance(op, ops.AddressOf)}
         for local in f.locals:
-            align = max(align_of(local.type), _MAX_ALIGN if size_of(local.type) >= _MAX_ALIGN else 1)
-            self.lines.append(f"  %l{local.id} = alloca {memory(local.type)}, align {align}")
+            self.lines.append(f"  %l{local.id} = alloca {_slot(local, local.id in addressed)}")
         for index, param in enumerate(f.params):
             self._store_register(f"%p{index}", param.type, f"%l{param.id}")
         first = f.blocks[0].label

@@ -177,3 +177,27 @@ def prog(ctx: bpf.SkBuff) -> int:
 
 def test_a_struct_returned_from_within_a_loop(tmp_path: Path) -> None:
     assert set(results(tmp_path, AGGREGATE).values()) == {32 * 1000 + 64 + 60 * 1000000}
+
+
+WHILE = {
+    "counter": "i = 0\nwhile i < 10:\n    i += 3\nt = i",
+    "unknown start": "while n > 10:\n    n -= 1\n    t += 1\nt += i64(n)",
+    "halving": "while n:\n    n >>= 1\n    t += 1",
+    "collatz": "m = i64(n) + 7\nwhile m != 1:\n    if m % 2 == 0:\n        m //= 2\n    else:\n        m = 3 * m + 1\n    t += 1",
+    "endless": "i = 0\nwhile True:\n    i += 1\n    if i * i > n * 10:\n        break\n    t += i",
+    "else": "while n > 50:\n    n -= 4\nelse:\n    t = i64(n) + 500",
+    "break else": "while n > 50:\n    n -= 4\n    if n == 52:\n        break\nelse:\n    t = 500\nt += i64(n)",
+    "continue": "i = 0\nwhile i < 10:\n    i += 1\n    if i % 2:\n        continue\n    t += i",
+    "continue first": "i = 0\nwhile i < 10:\n    if i == 4:\n        i += 2\n        continue\n    i += 1\n    t += i",
+    "two": "i = 0\nwhile i < 100 and t < 50:\n    i += 1\n    t += i",
+    "return": "while n > 3:\n    if n == 33:\n        return 77\n    n -= 1",
+    "long": "for i in range(100000):\n    t = (t + i * 7) % 1000003",
+    "long array": "a: Annotated[list[u32], 8] = [0, 0, 0, 0, 0, 0, 0, 0]\nfor i in range(50000):\n    a[i % 8] += 1\nt = i64(a[5])",
+    "nested long": "for i in range(300):\n    for j in range(300):\n        if (i ^ j) % 7 == 0:\n            t += j",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WHILE)
+def test_while_and_long_loops(case: str, tmp_path: Path) -> None:
+    source = PROGRAM.replace("BODY", indented(WHILE[case]))
+    assert set(results(tmp_path, source).values()) == {model(WHILE[case])}

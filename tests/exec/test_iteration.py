@@ -76,7 +76,11 @@ def model(body: str) -> int:
     return int(names["t"])  # type: ignore[call-overload, no-any-return]
 
 
+def program(body: str) -> str:
+    indented = "\n".join("    " + line for line in body.splitlines())
+    return f"{ARRAYS}{indented}\n    return i32(t)\n"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_iteration(case: str, tmp_path: Path) -> None:
-    body = "\n".join("    " + line for line in CASES[case].splitlines())
-    assert set(results(tmp_path, f"{ARRAYS}{body}\n    return i32(t)\n").values()) == {model(CASES[case])}
+    assert set(results(tmp_path, program(CASES[case])).values()) == {model(CASES[case])}

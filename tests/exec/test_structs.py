@@ -44,8 +44,7 @@ def test_bit_fields_hold_their_values_and_leave_the_others(field: str, filled: b
         assert set(results(tmp_path, source).values()) == {100}
 
 
-def test_bit_fields_wrap_when_they_are_counted_up(tmp_path: Path) -> None:
-    source = """
+WRAPPING = """
 @bpf.socket_filter
 def prog(ctx: bpf.SkBuff) -> int:
     b = Bits(low=7, high=3, signed=63, wide=0x1FFFF)
@@ -55,8 +54,11 @@ def prog(ctx: bpf.SkBuff) -> int:
     b.wide += 3
     return i32(b.low) * 1000000 + i32(b.high) * 10000 + i32(b.signed) * 100 + i32(b.wide)
 """
+
+
+def test_bit_fields_wrap_when_they_are_counted_up(tmp_path: Path) -> None:
     expected = 0 + 31 * 10000 - 63 * 100 + 2
-    assert set(results(tmp_path, STRUCT + source).values()) == {expected}
+    assert set(results(tmp_path, STRUCT + WRAPPING).values()) == {expected}
 
 
 MAP = """

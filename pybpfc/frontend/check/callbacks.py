@@ -92,9 +92,11 @@ def check_iter_num(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     return check_range_loop(c, node)
 
 
-def check_range_loop(c: FunctionChecker, node: ast.For, type: Type | None = None) -> list[t.Stmt]:
+def check_range_loop(
+    c: FunctionChecker, node: ast.For, type: Type | None = None, bounds: tuple[int, int] | None = None
+) -> list[t.Stmt]:
     """A `range` or `bpf.iter_num` whose rounds `bpf_loop` makes."""
-    from pybpfc.frontend.check.loops import declare_failed, loop_variable, range_arguments, range_type
+    from pybpfc.frontend.check.loops import declare_failed, loop_variable, range_arguments, range_type, stored_names
 
     target, call = node.target, node.iter
     assert isinstance(target, ast.Name)
@@ -108,22 +110,29 @@ def check_range_loop(c: FunctionChecker, node: ast.For, type: Type | None = None
     if variable is None:
         return []
     before: list[t.Stmt] = []
-    bounds = [coerce(c, bound, variable.type, "range") for bound in (start, stop)]
-    if any(isinstance(bound.type, Error) for bound in bounds):
+    first, last = (coerce(c, bound, variable.type, "range") for bound in (start, stop))
+    if isinstance(first.type, Error) or isinstance(last.type, Error):
         return []
-    if not isinstance(bounds[0], t.Literal):  # the body reads it again in each round
+    if not isinstance(first, t.Literal):  # the body reads it again in each round
         held = c.temporary(variable.type, start.span)
-        before.append(t.Bind(start.span, held, bounds[0]))
-        bounds[0] = t.ReadVariable(start.span, variable.type, held)
+        before.append(t.Bind(start.span, held, first))
+        first = t.ReadVariable(start.span, variable.type, held)
     available(c, c.span(call), HELPERS["bpf_loop"])
-    source = t.RangeSource(variable, bounds[0], bounds[1], step)
-    return [*before, _loop(c, node, source, [variable])]
+    source = t.RangeSource(variable, first, last, step)
+    kept = variable.name not in stored_names(node.body)
+    return [*before, _loop(c, node, source, [variable], bounds if kept else None)]
 
 
-def _loop(c: FunctionChecker, node: ast.For, source: t.RangeSource | t.MapSource, bound: list[t.Variable]) -> t.Stmt:
+def _loop(
+    c: FunctionChecker,
+    node: ast.For,
+    source: t.RangeSource | t.MapSource,
+    variables: list[t.Variable],
+    bounds: tuple[int, int] | None = None,
+) -> t.Stmt:
     from pybpfc.frontend.check.loops import for_body
 
-    body, otherwise = for_body(c, node, bound)
+    body, otherwise = for_body(c, node, variables, bounds)
     return t.CallbackLoop(c.span(node), source, body, otherwise)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import callbacks, iteration
@@ -12,12 +13,15 @@ from pybpfc.frontend.check.conditions import check_condition
 from pybpfc.frontend.check.context import FunctionChecker, Loop
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, reference
 from pybpfc.frontend.check.flow import Flow, merge
+from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
-MAX_TRIPS = 1 << 20
-"""More rounds than this exceed what the verifier is willing to walk (a million instructions)."""
+MAX_TRIPS = 1 << 23
+"""`bpf_loop` makes no more rounds than this (BPF_MAX_LOOPS)."""
+MAX_WORK = 100_000
+"""Loops of more rounds times instructions are left to `bpf_loop`: the verifier walks a million instructions at most."""
 
 
 def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
@@ -35,7 +39,7 @@ def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple
 def _steady(c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]) -> Flow:
     """The state at a loop's head: the entry joined with what a round leaves behind."""
     head = entry.copy()
-    stored = _stored(body)
+    stored = stored_names(body)
     head.ranges = {v: r for v, r in head.ranges.items() if v.name not in stored}
     for _ in range(3):
         with c.speculation():
@@ -64,6 +68,7 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         _, when_true, _ = check_condition(c, node.test)
         return _body(c, node.body, when_true)[2]
 
+    counted = _counts_visibly(c, node, entry)
     c.flow = _steady(c, entry, node.body, once).copy()
     condition, when_true, when_false = check_condition(c, node.test)
     body, loop, _ = _body(c, node.body, when_true)
@@ -74,7 +79,62 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return []
     if isinstance(condition, t.Literal) and condition.value and not _leaves(node.body):
         c.emit(catalog.EndlessLoop().at(c.span(node.test)))
-    return [t.While(c.span(node), condition, body, otherwise)]
+    if counted:
+        return [t.While(c.span(node), condition, body, otherwise)]
+    available(c, c.span(node.test), HELPERS["bpf_loop"])
+    return [t.CallbackLoop(c.span(node), t.WhileSource(condition), body, otherwise)]
+
+
+def _counts_visibly(c: FunctionChecker, node: ast.While, entry: Flow) -> bool:
+    """Whether the verifier sees the end of a `while`: a counter from a known start to a constant, by constant steps."""
+    tests = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And) else [node.test]
+    return any(_rounds_of_counter(c, test, node.body, entry) is not None for test in tests)
+
+
+def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt], entry: Flow) -> int | None:
+    """The rounds that `i < 10` allows when the body does nothing to `i` but `i += 2`; None when that is not so."""
+    match test:
+        case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[ast.expr() as limit]):
+            pass
+        case _:
+            return None
+    variable, stop = c.variables.get(name), _constant(c, limit)
+    known = entry.ranges.get(variable) if variable is not None else None
+    changes = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and _is_store(n)]
+    steps = [s for s in body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) and s.target.id == name]
+    if stop is None or known is None or len(changes) != 1 or len(steps) != 1:
+        return None
+    step = _constant(c, steps[0].value)
+    down = isinstance(steps[0].op, ast.Sub)
+    if not step or step < 0 or not isinstance(steps[0].op, ast.Add | ast.Sub):
+        return None
+    if not isinstance(op, (ast.Gt | ast.GtE) if down else (ast.Lt | ast.LtE)) or _skips(body, steps[0]):
+        return None
+    rounds = abs(stop - known[1 if down else 0]) // step + 1
+    return rounds if rounds * _weight(body) <= MAX_WORK else None
+
+
+def _constant(c: FunctionChecker, node: ast.expr) -> int | None:
+    from pybpfc.frontend.check.expressions import check
+
+    with c.speculation():
+        value = check(c, node)
+    return value.value if isinstance(value, t.Literal) else None
+
+
+def _is_store(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Store)
+
+
+def _skips(body: list[ast.stmt], step: ast.stmt) -> bool:
+    """Whether a `continue` before the step could leave it out."""
+    before = body[: body.index(step)]
+    return any(isinstance(n, ast.Continue) for s in before for n in ast.walk(s))
+
+
+def _weight(body: list[ast.stmt]) -> int:
+    """About how many instructions a round takes."""
+    return sum(1 for s in body for n in ast.walk(s) if isinstance(n, ast.expr | ast.stmt))
 
 
 def _leaves(body: list[ast.stmt]) -> bool:
@@ -134,11 +194,13 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     if trips is None or variable is None:
         declare_failed(c, target)
         return []
+    if trips * _weight(node.body) > MAX_WORK:
+        return callbacks.check_range_loop(c, node, bounds=_loop_range(c, start, stop, step))
     bounds = _loop_range(c, start, stop, step)
     starts, stops = value_range(c, start), value_range(c, stop)
     assert starts is not None
     assert stops is not None
-    kept = variable.name not in _stored(node.body)
+    kept = variable.name not in stored_names(node.body)
     checked = for_body(c, node, [variable], bounds if kept else None)
     counted = kept and isinstance(start, t.Literal)
     start, stop = coerce(c, start, variable.type, "range"), coerce(c, stop, variable.type, "range")
@@ -160,7 +222,7 @@ def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
         c.require_flow().bind(c.declare(target.id, ERROR, c.span(target)))
 
 
-def _stored(body: list[ast.stmt]) -> set[str]:
+def stored_names(body: list[ast.stmt]) -> set[str]:
     """The names a loop's body assigns."""
     nodes = (n for s in body for n in ast.walk(s))
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
