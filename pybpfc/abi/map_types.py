@@ -76,6 +76,9 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, str, str], ...] = (
     ("ARENA", 33, "none", "none", "arena", "arena", "mmap", "6.9", "MMAPABLE! SEGV_ON_FAULT NO_USER_CONV"),
 )
 
+EVENT_MAPS = ("BPF_MAP_TYPE_PERF_EVENT_ARRAY", "BPF_MAP_TYPE_RINGBUF", "BPF_MAP_TYPE_USER_RINGBUF")
+"""Maps that hold records in a row, not values."""
+
 NO_BTF = frozenset(
     (
         "PERF_EVENT_ARRAY",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from pybpfc.diagnostics.span import Span
+from pybpfc.formats.spec import record_name
 from pybpfc.ir.module import Function, GlobalVar, Linkage, MapDef, Module
 from pybpfc.lang.types import (
     CHAR,
@@ -205,18 +206,16 @@ class DebugInfo:
             base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
         return self.variable(variable.name, base, variable.span)
 
-    def map(self, map: MapDef, attributes: list[tuple[str, int | Type]]) -> str:
-        """The node of a map: a struct of pointers, in libbpf's idiom."""
+    def license(self, length: int) -> str:
+        """The node of the licence's text."""
+        return self.variable("_license", self.type(Array(CHAR, length, View.STR)), Span(self.module.file, 1, 1, 1, 1))
+
+    def map(self, map: MapDef, attributes: list[tuple[str, int | Type]], record: Type | None) -> str:
+        """The node of a map: a struct of pointers, in libbpf's idiom; `record` is what a buffer holds."""
         members: list[str] = []
-        integer = self._basic("int", 32, "DW_ATE_signed")
         for index, (name, value) in enumerate(attributes):
             if isinstance(value, int):
-                subrange = self.node(f"!{{{self.node(f'!DISubrange(count: {value})')}}}")
-                array = self.node(
-                    f"!DICompositeType(tag: DW_TAG_array_type, baseType: {integer}, "
-                    f"size: {32 * value}, elements: {subrange})"
-                )
-                base = self._pointer(array)
+                base = self._pointer(self._counted(value, self._record(map, record) if name == "type" else None))
             else:
                 base = self._pointer(self.type(value))
             members.append(
@@ -231,6 +230,23 @@ class DebugInfo:
             f"!DICompositeType(tag: DW_TAG_structure_type, size: {size}, elements: {elements})", distinct=True
         )
         return self.variable(map.name, struct, map.span)
+
+    def _counted(self, number: int, element: tuple[str, int] | None) -> str:
+        """A number as libbpf writes it: an array of so many elements, whatever they are."""
+        node, size = element or (self._basic("int", 32, "DW_ATE_signed"), 4)
+        subrange = self.node(f"!{{{self.node(f'!DISubrange(count: {number})')}}}")
+        return self.node(
+            f"!DICompositeType(tag: DW_TAG_array_type, baseType: {node}, "
+            f"size: {8 * size * number}, elements: {subrange})"
+        )
+
+    def _record(self, map: MapDef, record: Type | None) -> tuple[str, int] | None:
+        """A buffer's records under their name, and their size."""
+        if record is None:
+            return None
+        name = quote(record_name(map.name))
+        typedef = self.node(f"!DIDerivedType(tag: DW_TAG_typedef, name: {name}, baseType: {self.type(record)})")
+        return typedef, size_of(record)
 
     def finish(self) -> list[str]:
         """All metadata, the compile unit and the module flags included."""

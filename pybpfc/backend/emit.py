@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.backend.debug_info import DebugInfo, quote
-from pybpfc.backend.maps import map_attributes
+from pybpfc.backend.maps import map_attributes, record_type
 from pybpfc.ir import ops
 from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, Target
 from pybpfc.ir.ops import ArithOp, AtomicOp, Predicate
@@ -84,8 +84,7 @@ class _Module:
         ]
         parts += [self._map(m) for m in self.module.maps]
         parts += [self._global(g) for g in self.module.globals]
-        text = self.module.license.encode() + b"\0"
-        parts.append(f'@_license = dso_local global [{len(text)} x i8] {_bytes(text)}, section "license", align 1')
+        parts.append(self._license())
         used = [symbol(m.name) for m in self.module.maps] + ["@_license"]
         used += [symbol(g.name) for g in self.module.globals if g.exported]
         listed = ", ".join(f"ptr {u}" for u in used)
@@ -102,9 +101,15 @@ class _Module:
         parts += self.debug.finish()
         return "\n".join(parts) + "\n"
 
+    def _license(self) -> str:
+        """The licence; libbpf's linker wants it described in BTF too."""
+        text = self.module.license.encode() + b"\0"
+        value, debug = f"[{len(text)} x i8] {_bytes(text)}", self.debug.license(len(text))
+        return f'@_license = dso_local global {value}, section "license", align 1, !dbg {debug}'
+
     def _map(self, m: Any) -> str:
         attributes = map_attributes(m)
-        debug = self.debug.map(m, attributes)
+        debug = self.debug.map(m, attributes, record_type(m))
         struct = "{ " + ", ".join("ptr" for _ in attributes) + " }"
         return f'{symbol(m.name)} = dso_local global {struct} zeroinitializer, section ".maps", align 8, !dbg {debug}'
 

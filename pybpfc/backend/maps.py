@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from pybpfc.abi.map_types import MAP_TYPES
+from pybpfc.abi.map_types import EVENT_MAPS, MAP_TYPES
 from pybpfc.ir.module import MapDef
 from pybpfc.lang.types import U32, Type, size_of
 
 LIBBPF_PIN_BY_NAME = 1
+
+
+def record_type(map: MapDef) -> Type | None:
+    """The type of a buffer's records, which no attribute says; None for other maps."""
+    return map.declaration.value if map.declaration.type_name in EVENT_MAPS else None
 
 
 def map_attributes(map: MapDef) -> list[tuple[str, int | Type]]:

@@ -28,14 +28,14 @@ def parse_consts(given: tuple[str, ...]) -> dict[str, Any]:
 
 def print_events(obj: Any, end: float | None) -> None:
     """Print the events of all buffers until `end` (a monotonic time) or Ctrl-C."""
-    buffers = [m for m in obj.maps.values() if isinstance(m, EventBuffer)]
+    buffers = {name: m for name, m in obj.maps.items() if isinstance(m, EventBuffer)}
     try:
         if not buffers:
             while end is None or time.monotonic() < end:
                 time.sleep(0.1 if end is None else min(0.1, max(0.0, end - time.monotonic())))
             return
         with selectors.DefaultSelector() as selector:
-            for buffer in buffers:
+            for buffer in buffers.values():
                 selector.register(buffer.fileno(), selectors.EVENT_READ, buffer)
             while end is None or time.monotonic() < end:
                 wait = None if end is None else max(0.0, end - time.monotonic())
@@ -47,3 +47,12 @@ def print_events(obj: Any, end: float | None) -> None:
         return
     except BrokenPipeError:
         sys.stderr.close()
+    finally:
+        if not sys.stderr.closed:
+            _tell_losses(buffers)
+
+
+def _tell_losses(buffers: dict[str, EventBuffer[Any]]) -> None:
+    for name, buffer in buffers.items():
+        if buffer.lost:
+            print(f"{name}: {buffer.lost} events lost", file=sys.stderr)

@@ -6,7 +6,7 @@ from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.formats import elf as e
 from pybpfc.formats.btf import Btf, BtfMember
 from pybpfc.formats.errors import BadBtf, BadObject
-from pybpfc.formats.spec import MapSpec
+from pybpfc.formats.spec import MapSpec, record_name
 
 _NUMBERS = {
     "type": "type",
@@ -48,6 +48,8 @@ def _read_map(btf: Btf, name: str, members: tuple[BtfMember, ...], section: str,
     for member in members:
         if member.name in _NUMBERS:
             setattr(spec, _NUMBERS[member.name], _number(btf, name, member))
+            if member.name == "type":
+                spec.record_type_id = _record(btf, name, member)
         elif member.name in ("key", "value"):
             target = btf.type(member.type)
             if target.kind != "PTR":
@@ -74,6 +76,14 @@ def _number(btf: Btf, name: str, member: BtfMember) -> int:
     if found.kind in ("ENUM", "ENUM64") and found.enumerators:
         return found.enumerators[0][1]
     raise BadObject(f"`{member.name}` of the map {name} is not given by `__uint`")
+
+
+def _record(btf: Btf, name: str, member: BtfMember) -> int:
+    """The type of a buffer's records, where the definition has it; 0 elsewhere."""
+    target = btf.type(member.type)
+    array = btf.type(target.type) if target.kind == "PTR" else target
+    element = btf.type(array.type) if array.kind == "ARRAY" else array
+    return element.type if element.kind == "TYPEDEF" and element.name == record_name(name) else 0
 
 
 def _read_inner(btf: Btf, spec: MapSpec, member: BtfMember, depth: int) -> None:

@@ -65,7 +65,10 @@ class FunctionSpec:
 
 @define
 class MapSpec:
-    """A map; data sections are maps of one entry with `initial` contents."""
+    """A map; data sections are maps of one entry with `initial` contents.
+
+    `record_type_id` is the type of the records of a ring or perf buffer, which have no values: see `record_name`.
+    """
 
     name: str
     type: int
@@ -78,6 +81,7 @@ class MapSpec:
     pinning: int = 0
     key_type_id: int = 0
     value_type_id: int = 0
+    record_type_id: int = 0
     inner: MapSpec | None = None
     values: dict[int, str] = field(default_factory=dict)
     section: str = ".maps"
@@ -92,6 +96,21 @@ class MapSpec:
     def read_only(self) -> bool:
         """Whether programs must not write it."""
         return self.section.startswith((".rodata", ".kconfig"))
+
+
+def record_name(map: str) -> str:
+    """The typedef of a buffer's records.
+
+    The kernel refuses ring buffers that have a value type, and libbpf attributes that it does not know. Both look at
+    the length only of the array that an attribute's number is written as: the `type` of a buffer's definition is an
+    array of its records, under this name.
+    """
+    return f"{map}_record"
+
+
+def lost_name(map: str) -> str:
+    """The variable in which programs count the records that found no room in a ring buffer: 8 bytes, in `.bss`."""
+    return f"__{map}_lost"
 
 
 @frozen
@@ -118,6 +137,12 @@ class ObjectSpec:
     big_endian: bool = False
     version: int = 0
     sources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def lost_counters(self) -> dict[str, VariableSpec]:
+        """The counters of lost records, by ring buffer."""
+        found = ((name, self.variables.get(lost_name(name))) for name in self.maps)
+        return {name: counter for name, counter in found if counter is not None and counter.size == 8}
 
     def function(self, name: str) -> FunctionSpec | None:
         """The program or subprogram called `name`."""

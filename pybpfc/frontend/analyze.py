@@ -10,6 +10,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.span import Span
+from pybpfc.formats.spec import lost_name
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.functions import check_function, check_program
 from pybpfc.frontend.check.helpers import forbidden
@@ -69,6 +70,7 @@ def analyze(
                 functions.append(checked)
     _check_recursion(unit)
     _check_helpers(unit, functions)
+    _check_counters(unit)
     if failed or sink.errors:
         return None
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
@@ -91,6 +93,14 @@ def _declare_module(unit: Unit) -> None:
             unit.map_def(value, name, unit.namespace)
     for name in unit.namespace.get("__annotations__", {}):
         unit.global_variable(unit.namespace, name)
+
+
+def _check_counters(unit: Unit) -> None:
+    """The names of the counters of lost records are the compiler's."""
+    taken = {lost_name(map.name) for map in unit.maps.values()}
+    for variable in unit.globals.values():
+        if variable.name in taken:
+            unit.sink.emit(catalog.DuplicateName(variable.name).at(variable.span))
 
 
 def _check_helpers(unit: Unit, functions: Iterable[t.TFunction]) -> None:

@@ -6,14 +6,17 @@ import enum
 import keyword
 from typing import Any
 
+from pybpfc.abi.map_types import EVENT_MAPS, MAP_TYPES
 from pybpfc.formats.btf import Btf, BtfType
 from pybpfc.formats.errors import BadBtf
+from pybpfc.formats.spec import MapSpec
 from pybpfc.lang.types import (
     BE16,
     BE32,
     BE64,
     BOOL,
     U8,
+    U32,
     VOID,
     Array,
     Enum,
@@ -132,13 +135,32 @@ def _place(name: str, type: Type, bit: int, width: int, size: int) -> Field:
     return Field(name, type, offset, width, bit - offset * 8)
 
 
+_NUMBERS = ("u32", "dev", "cpu", "sock")
+"""Kinds of values that user space names by a number."""
+
+
+def map_types(types: BtfTypes | None, spec: MapSpec) -> tuple[Type | None, Type | None]:
+    """The types of a map's keys and values as far as its object tells; of a buffer, that of its records."""
+    kind = next((k for k in MAP_TYPES.values() if k.uapi == spec.type), None)
+    numbered = kind is not None and kind.key == "u32" and not spec.key_type_id and spec.key_size == 4
+    key = U32 if numbered else type_or_bytes(types, spec.key_type_id, spec.key_size)
+    if kind is not None and kind.name in EVENT_MAPS:
+        return key, _known(types, spec.record_type_id or spec.value_type_id)
+    numbered = kind is not None and kind.value in _NUMBERS and not spec.value_type_id and spec.value_size == 4
+    return key, U32 if numbered else type_or_bytes(types, spec.value_type_id, spec.value_size)
+
+
 def type_or_bytes(types: BtfTypes | None, id: int, size: int) -> Type | None:
     """The type of an id where it has the expected size, else that many bytes; None for no bytes at all."""
-    if types is not None and id:
-        try:
-            found = types.type(id)
-        except BadBtf:
-            return raw_bytes(size) if size else None
-        if size_of(found) == size:
-            return found
+    found = _known(types, id)
+    if found is not None and size_of(found) == size:
+        return found
     return raw_bytes(size) if size else None
+
+
+def _known(types: BtfTypes | None, id: int) -> Type | None:
+    """The type of an id, None where there is none."""
+    try:
+        return types.type(id) if types is not None and id else None
+    except BadBtf:
+        return None

@@ -75,7 +75,11 @@ class EventBuffer(BpfMap, Generic[E]):
 
     @property
     def lost(self) -> int:
-        """How many events were lost, as far as it is known."""
+        """How many events found no room since the load.
+
+        Programs count the `reserve()` and `output()` calls on a ring buffer that failed, so sent = received + lost.
+        Perf buffers know what the kernel tells, which it does with the next event that fits.
+        """
         return self.reader.lost
 
 

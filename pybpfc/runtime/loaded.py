@@ -96,6 +96,11 @@ class Globals:
             memory[section] = (area, memoryview(area))
         return memory[section][1]
 
+    def _count(self, variable: VariableSpec) -> int:
+        """A counter of 8 bytes, which programs add to."""
+        count: int = self._view(variable.section)[variable.offset : variable.offset + 8].cast("Q")[0]
+        return count
+
     def _close(self) -> None:
         memory: dict[str, tuple[mmap.mmap, memoryview]] = object.__getattribute__(self, "_memory")
         for area, view in memory.values():

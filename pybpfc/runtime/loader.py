@@ -8,6 +8,7 @@ made before is given back.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -161,7 +162,10 @@ class _Loading:
         from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
 
         converted = BtfTypes(self.spec.btf) if self.spec.btf is not None else None
+        hidden = {counter.name for counter in self.spec.lost_counters.values()}
         for name, variable in self.spec.variables.items():
+            if name in hidden:
+                continue
             given = self.types.get(name, (None, None))[1]
             if given is None or size_of(given) != variable.size:
                 given = type_or_bytes(converted, variable.type_id, variable.size)
@@ -266,21 +270,19 @@ class _Loading:
         for name, handle in self.handles.items():
             if not self.spec.maps[name].is_data:
                 objects[name] = self._map_object(name, handle)
-        return LoadedObject(self.programs, objects, self.handles, Globals(self.globals.values(), self.handles))
+        values = Globals(self.globals.values(), self.handles)
+        for name, counter in self.spec.lost_counters.items():
+            self.handles[name].count_lost = functools.partial(values._count, counter)
+        return LoadedObject(self.programs, objects, self.handles, values)
 
     def _map_object(self, name: str, handle: Map) -> BpfMap:
         declared = self.declared.get(name)
         if declared is not None:
             declared.bind(handle)
             return declared
-        from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
+        from pybpfc.lang.btf_types import BtfTypes, map_types
         from pybpfc.lang.map_objects import map_object
 
-        spec = self.spec.maps[name]
-        key, value = self.types.get(name, (None, None))
-        converted = BtfTypes(self.spec.btf) if self.spec.btf is not None else None
-        if key is None:
-            key = type_or_bytes(converted, spec.key_type_id, spec.key_size)
-        if value is None:
-            value = type_or_bytes(converted, spec.value_type_id, spec.value_size)
-        return map_object(handle, key, value)
+        given = self.types.get(name, (None, None))
+        found = map_types(BtfTypes(self.spec.btf) if self.spec.btf is not None else None, self.spec.maps[name])
+        return map_object(handle, given[0] or found[0], given[1] or found[1])

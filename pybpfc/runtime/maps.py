@@ -11,7 +11,7 @@ import errno
 import mmap
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pybpfc.abi.map_types import MAP_TYPES
@@ -102,6 +102,7 @@ class Map:
         self._readers: list[EventReader] = []
         self._writer: UserRingBufWriter | None = None
         self.owner: object = None
+        self.count_lost: Callable[[], int] | None = None
 
     @classmethod
     def from_fd(cls, fd: Fd, name: str = "") -> Map:
@@ -378,6 +379,7 @@ class Map:
             from pybpfc.runtime.ringbuf import RingBufReader
 
             reader = RingBufReader(self.fd, self.max_entries, codec, self.name)
+            reader.count_lost = self.count_lost
         elif self.type_name == "BPF_MAP_TYPE_PERF_EVENT_ARRAY":
             from pybpfc.runtime.perf_buffer import PerfBufferReader
 

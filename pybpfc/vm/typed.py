@@ -7,21 +7,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.formats.spec import ObjectSpec, VariableSpec
-from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
+from pybpfc.lang.btf_types import BtfTypes, map_types, type_or_bytes
 from pybpfc.lang.codec import Codec, CodecError, codec_for
 from pybpfc.lang.map_objects import map_object
 from pybpfc.lang.maps import BpfMap
-from pybpfc.lang.types import U32, Type, size_of
+from pybpfc.lang.types import Type, size_of
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.maps import VmMap
 from pybpfc.vm.maps.events import EventMap
 from pybpfc.vm.maps.tables import ArrayTable
 from pybpfc.vm.result import SimulatedGlobals
-
-_NUMBERS = ("u32", "dev", "cpu", "sock")
-"""What user space names by a number."""
 
 Types = Mapping[str, tuple[Type | None, Type | None]]
 
@@ -49,7 +45,10 @@ class TypedView:
 
     def _find_variables(self, spec: ObjectSpec) -> dict[str, tuple[VariableSpec, Codec]]:
         found: dict[str, tuple[VariableSpec, Codec]] = {}
+        hidden = {counter.name for counter in spec.lost_counters.values()}
         for name, variable in spec.variables.items():
+            if name in hidden:
+                continue
             given = self._types.get(name, (None, None))[1]
             if given is None or size_of(given) != variable.size:
                 given = type_or_bytes(self._converted, variable.type_id, variable.size)
@@ -61,17 +60,8 @@ class TypedView:
         if declared is not None:
             declared.bind(handle)
             return declared
-        key, value = self._types.get(name, (None, None))
-        spec = handle.spec
-        kind = MAP_TYPES[handle.type_name]
-        if key is None:
-            numbers = not spec.key_type_id and kind.key == "u32"
-            key = U32 if numbers else type_or_bytes(self._converted, spec.key_type_id, spec.key_size)
-        if value is None:
-            numbers = not spec.value_type_id and kind.value in _NUMBERS and spec.value_size == 4
-            size = 0 if isinstance(handle, EventMap) and not spec.value_type_id else spec.value_size
-            value = U32 if numbers and size else type_or_bytes(self._converted, spec.value_type_id, size)
-        return map_object(handle, key, value)
+        given, found = self._types.get(name, (None, None)), map_types(self._converted, handle.spec)
+        return map_object(handle, given[0] or found[0], given[1] or found[1])
 
     def _event_codec(self, name: str, handle: VmMap) -> Codec | None:
         if not isinstance(handle, EventMap):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.lower.context import Lowering, register_type
+from pybpfc.frontend.lower.maps import finish_ringbuf_call, lower_map_method
 from pybpfc.frontend.lower.memory import (
     STACK_ALIGN,
     alignment,
     equals_array,
     equals_bytes,
     initialise,
-    load,
     load_place,
     store_field,
 )
@@ -318,20 +317,8 @@ def _call_helper(low: Lowering, e: t.CallHelper) -> Value:
     result = low.b.helper(e.helper, args, register_type(e.type))
     if result is None:
         return Const(U64, 0)
-    if e.helper.name == "bpf_ringbuf_reserve" and isinstance(e.type, Pointer):
-        _zero_reservation(low, result, e.type)
+    finish_ringbuf_call(low, e, result)
     return result
-
-
-def _zero_reservation(low: Lowering, record: Value, type: Pointer) -> None:
-    """A reserved record holds what was there before: clear it, so that nothing stale reaches user space."""
-    b = low.b
-    clear, done = b.new_block("reserved"), b.new_block("reserve.done")
-    b.branch(b.compare(Predicate.NE, record, Const(record.type, 0)), clear, done)
-    b.place(clear)
-    b.memset(record, size_of(type.to))
-    b.jump(done)
-    b.place(done)
 
 
 def _atomic(low: Lowering, e: t.AtomicOperation) -> Value:
@@ -355,54 +342,6 @@ def _printing(low: Lowering, e: t.Printing) -> Value:
     low.b.span = e.span
     low.b.print(e.parts, values)
     return Const(U64, 0)
-
-
-# ---------------------------------------------------------------------------------------- maps
-
-
-def _map_method(low: Lowering, e: t.MapMethod) -> Value:
-    key = _memory_operand(low, e.args[0])
-    declaration = e.map.declaration
-    value_type = declaration.value if declaration.value is not None else U64
-    match e.method:
-        case "lookup":
-            low.b.span = e.span
-            return low.b.map_lookup(e.map, key, value_type)
-        case "get":
-            return _map_get(low, e, key)
-        case "update":
-            value, flags = _memory_operand(low, e.args[1]), lower_value(low, e.args[2])
-            low.b.span = e.span
-            return low.b.map_update(e.map, key, value, flags)
-        case "delete":
-            return low.b.map_delete(e.map, key)
-        case "increment":
-            amount = lower_value(low, e.args[1])
-            low.b.span = e.span
-            low.b.map_increment(e.map, key, amount, per_cpu=MAP_TYPES[declaration.type_name].per_cpu)
-            return Const(U64, 0)
-        case _:
-            raise AssertionError(e.method)
-
-
-def _memory_operand(low: Lowering, e: t.Expr) -> Value:
-    """A key or value: a scalar, or the address of an aggregate."""
-    return lower_value(low, e) if _is_scalar(e) else lower_address(low, e)
-
-
-def _map_get(low: Lowering, e: t.MapMethod, key: Value) -> Value:
-    b = low.b
-    assert e.map.declaration.value is not None
-    result = low.slot("found", register_type(e.type))
-    b.write(result, lower_value(low, e.args[1]))
-    pointer = b.map_lookup(e.map, key, e.map.declaration.value)
-    hit, done = b.new_block("hit"), b.new_block("get.done")
-    b.branch(b.compare(Predicate.NE, pointer, Const(pointer.type, 0)), hit, done)
-    b.place(hit)
-    b.write(result, load(low, pointer, e.map.declaration.value))
-    b.jump(done)
-    b.place(done)
-    return b.read(result)
 
 
 # ----------------------------------------------------------------------------------- branching
@@ -455,7 +394,7 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.AddressOf: _address_of,
     t.CallFunction: _call_function,
     t.CallHelper: _call_helper,
-    t.MapMethod: _map_method,
+    t.MapMethod: lower_map_method,
     t.AtomicOperation: _atomic,
     t.MinMax: _min_max,
     t.Reduction: lower_reduction,

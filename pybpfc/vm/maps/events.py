@@ -73,9 +73,8 @@ class RingBuffer(EventMap):
     def reserve(self, size: int, flags: int = 0) -> Record | None:
         """Room for a record; None where the kernel gives null."""
         record = Record(Region(f"a reservation of `{self.name}`", bytearray(0), Space.RINGBUF), size)
-        if flags or size > MAX_RECORD or record.footprint > self.max_entries:
-            return None
-        if self.produced + record.footprint - self.consumed > self.max_entries - 1:
+        oversized = size > MAX_RECORD or record.footprint > self.max_entries
+        if flags or oversized or self.produced + record.footprint - self.consumed > self.max_entries - 1:
             self.lost += 1
             return None
         record.region = Region(f"a reservation of `{self.name}`", bytearray(size), Space.RINGBUF)
