@@ -10,6 +10,7 @@ from pybpfc.backend.codegen import Artifacts, generate
 from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
 from pybpfc.backend.reports import diagnose
+from pybpfc.backend.stack import check_stack
 from pybpfc.backend.worker import CodegenWorker
 from pybpfc.compiler import Source
 from pybpfc.diagnostics.errors import CompileError, CompilerBug
@@ -63,9 +64,13 @@ def _generate(
     worker: CodegenWorker, module: Module, target: Target, sink: DiagnosticSink, emit: tuple[str, ...]
 ) -> Artifacts:
     try:
-        return generate(worker, module, target, emit)
+        made = generate(worker, module, target, emit)
     except BackendError as error:
         raise CompileError([diagnose(str(error), module)], sink.warnings, 0, sink.sources) from error
+    if made.elf:
+        check_stack(made.frames, made.elf, module, target, sink)
+        sink.raise_if_errors()
+    return made
 
 
 def dump_stages(
