@@ -13,8 +13,8 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import lost_name
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.functions import check_function, check_program
-from pybpfc.frontend.check.helpers import forbidden
 from pybpfc.frontend.unit import Unit
+from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.fingerprint import Dependencies
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
@@ -110,7 +110,7 @@ def _check_helpers(unit: Unit, functions: Iterable[t.TFunction]) -> None:
             continue
         for name, call in _reached(unit, function.name).items():
             for helper, span in unit.helper_calls.get(name, ()):
-                mistake = forbidden(helper, function.program)
+                mistake = forbidden(helper, function.program.section, function.program.type.name)
                 if mistake is not None:
                     unit.sink.emit(mistake.at(span, labels=[Label(call, f"called for the program `{function.name}`")]))
 

@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pybpfc.abi.helpers import HELPERS, Helper
+from pybpfc.abi.program_types import GPL_COMPATIBLE
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
@@ -32,10 +33,6 @@ from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import ERROR, Array, Struct, Type, is_integer
 from pybpfc.records import define, field
-
-GPL_COMPATIBLE = frozenset(
-    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
-)
 
 
 @define

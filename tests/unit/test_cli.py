@@ -58,6 +58,17 @@ def test_usage() -> None:
     assert pybpfc("compile", "--cpu", "v9", "x.py").returncode == 2
 
 
+def test_kernel() -> None:
+    source = str(EXAMPLES / "opensnoop.py")
+    assert pybpfc("check", "--kernel", "5.10", source).returncode == 0
+    refused = pybpfc("check", "--kernel", "5.4", source)
+    assert refused.returncode == 1
+    assert "`events` is BPF_MAP_TYPE_RINGBUF, which came with kernel 5.8; this is compiled for 5.4" in refused.stderr
+    assert "BPF_MAP_TYPE_RINGBUF" in pybpfc("compile", "--kernel", "5.4", "-o", "-", source).stderr
+    one_line(pybpfc("check", "--kernel", "new", source), "`new` is no kernel version")
+    one_line(pybpfc("compile", "--kernel", "6.1", "--cpu", "v4", source), "v4 needs kernel 6.6")
+
+
 def test_garbage_and_truncated_objects(tmp_path: Path) -> None:
     whole = compile_source(import_file(str(EXAMPLES / "opensnoop.py"))).elf
     for name, data in (("garbage.o", b"\x01\x02" * 500), ("cut.o", whole[:1000]), ("empty.o", b"")):
