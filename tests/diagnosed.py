@@ -41,7 +41,7 @@ def check_file(path: Path) -> DiagnosticSink:
     """The diagnostics of a file, named relative to its folder."""
     sink = DiagnosticSink(SourceMap(root=str(path.parent)))
     module = import_file(path)
-    analyze(vars(module), module.__name__, str(path), sink)
+    analyze(vars(module), module.__name__, str(path), sink, unreached=True)
     return sink
 
 

@@ -90,7 +90,7 @@ def check(sources: tuple[str, ...], form: str) -> None:
     sink = DiagnosticSink(cap=1000)
     for path in sources:
         source = resolve_source(_import(path))
-        analyze(source.namespace, source.name, source.file, sink, source.programs)
+        analyze(source.namespace, source.name, source.file, sink, source.programs, unreached=True)
     found = (*sink.errors, *sink.warnings)
     if form == "json":
         from pybpfc.diagnostics.render_json import render_json
