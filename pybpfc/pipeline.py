@@ -69,7 +69,7 @@ def lower(analysis: Analysis, target: Target, sink: DiagnosticSink) -> Module:
 def check_without_code(source: Source, options: Options, sink: DiagnosticSink) -> None:
     """Find everything that can be found without generating code; it is in the sink then."""
     errors = len(sink.errors)
-    analysis = analyze(source.namespace, source.name, source.file, sink, source.programs)
+    analysis = analyze(source.namespace, source.name, source.file, sink, source.programs, unreached=True)
     if analysis is None or len(sink.errors) > errors:
         return
     target = Target(options.cpu, options.big_endian, options.kernel)
