@@ -104,7 +104,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
             return None
     variable, stop = c.variables.get(name), _constant(c, limit)
     known = entry.ranges.get(variable) if variable is not None else None
-    changes = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and _is_store(n)]
+    changes = [n for s in body for n in ast.walk(s) if _stored_name(n) == name]
     steps = [s for s in body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) and s.target.id == name]
     if stop is None or known is None or known[0] != known[1] or len(changes) != 1 or len(steps) != 1:
         return None
@@ -124,10 +124,6 @@ def _constant(c: FunctionChecker, node: ast.expr) -> int | None:
     with c.speculation():
         value = check(c, node)
     return value.value if isinstance(value, t.Literal) else None
-
-
-def _is_store(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
 
 
 def _skips(body: list[ast.stmt], step: ast.stmt) -> bool:
@@ -229,8 +225,14 @@ def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
 
 def stored_names(body: list[ast.stmt]) -> set[str]:
     """The names a loop's body assigns."""
-    nodes = (n for s in body for n in ast.walk(s))
-    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {name for s in body for n in ast.walk(s) if (name := _stored_name(n))}
+
+
+def _stored_name(node: ast.AST) -> str | None:
+    """The name that a node of the tree sets: a target, or what a pattern captures."""
+    if isinstance(node, ast.Name):
+        return node.id if isinstance(node.ctx, ast.Store) else None
+    return node.name if isinstance(node, ast.MatchAs) else None
 
 
 def for_body(
