@@ -25,7 +25,7 @@ import test_iteration as iteration
 import test_structs as structs
 from program_generator import Generator
 
-RANDOM = 15
+RANDOM = 4
 """Modules of random programs; `tests/exec` makes more of them."""
 
 

@@ -120,6 +120,9 @@ def _for_range(low: Lowering, s: t.ForRange) -> None:
     b.place(head)
     b.span = s.span
     predicate = Predicate.LT if s.step > 0 else Predicate.GT
+    if not (isinstance(s.start, t.Literal) and isinstance(s.stop, t.Literal)):
+        # LLVM would count down to zero and test `!= 0`, from which verifiers before 6.8 learn nothing
+        b.write(counter, b.opaque(b.read(counter)))
     b.branch(b.compare(predicate, b.read(counter), b.read(stop)), body, ended)
     b.place(body)
     low.write_variable(s.variable, b.read(counter))
