@@ -58,7 +58,8 @@ class Scope:
 class Generator:
     """Writes one module."""
 
-    def __init__(self, rng: Random, programs: int) -> None:
+    def __init__(self, rng: Random, programs: int, size: int = 8) -> None:
+        self.size = size
         self.rng = rng
         self.names = 0
         self.functions: list[tuple[str, list[str], str]] = []
@@ -95,7 +96,7 @@ class Generator:
         lines = ["@bpf.socket_filter", f"def {name}(ctx: bpf.SkBuff) -> int:", f"    global {', '.join(self.globals)}"]
         lines += ["    s0 = Outer()", "    s1 = table.lookup(1)", "    if s1 is None:", "        return 0"]
         scope.structs += ["s0", "s1"]
-        lines += self.block(scope, 1, 8, returns="i32")
+        lines += self.block(scope, 1, self.size, returns="i32")
         lines += [f"    return {self.expr(scope, 'i32')}", ""]
         return lines
 
