@@ -345,10 +345,11 @@ class PacketPointer(Op):
 
 @define
 class MapLookup(Op):
-    """High-level: a pointer to the value under a key, or null."""
+    """High-level: a pointer to the value under a key, or null; `reference` is a map that was found in another."""
 
     map: MapDef
     key: Value
+    reference: Value | None = None
 
 
 @define
@@ -359,6 +360,7 @@ class MapUpdate(Op):
     key: Value
     value: Value
     flags: Value
+    reference: Value | None = None
 
 
 @define
@@ -367,6 +369,7 @@ class MapDelete(Op):
 
     map: MapDef
     key: Value
+    reference: Value | None = None
 
 
 @define
@@ -377,6 +380,7 @@ class MapIncrement(Op):
     key: Value
     value: Value
     per_cpu: bool = False
+    reference: Value | None = None
 
 
 @frozen
