@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def compile(source: Any = None, **options: Any) -> Object:
     """Compile a module (this one by default), a path to a `.py` file, or a single program.
 
-    Options: `cpu` ("v1" to "v4"), `big_endian`. Raises `CompileError` with all diagnostics.
+    Options: `kernel`, the oldest that the program is to run on ("5.15"): what came later is an error; `cpu` ("v1" to
+    "v4"); `big_endian`. Raises `CompileError` with all diagnostics.
     """
     from pybpfc.compiler import compile_source
 

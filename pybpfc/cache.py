@@ -26,13 +26,12 @@ FORMAT = 2
 
 @frozen
 class Entry:
-    """One place in the cache: a module's file, the programs chosen and the target."""
+    """One place in the cache: a module's file, the programs chosen and what they are compiled for."""
 
     file: str
     module: str
     programs: str
-    cpu: str
-    big_endian: bool
+    options: object
 
     @property
     def enabled(self) -> bool:
@@ -41,7 +40,7 @@ class Entry:
 
     def _path(self) -> str:
         root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        parts = (self.file, self.module, self.programs, self.cpu, self.big_endian, _version())
+        parts = (self.file, self.module, self.programs, self.options, _version())
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()
         return os.path.join(root, "pybpfc", digest[:2], digest[2:32])
 

@@ -15,9 +15,11 @@ from pybpfc.lang.programs import Program
 from pybpfc.records import define, frozen
 
 if TYPE_CHECKING:
+    from pybpfc.abi.versions import KernelVersion
     from pybpfc.formats.spec import FunctionSpec, MapSpec, ObjectSpec
 
 CPUS = ("v1", "v2", "v3", "v4")
+DEFAULT_CPU = "v3"
 STAGES = ("desugared", "typed", "ir", "llvm", "asm", "object", "btf")
 
 
@@ -126,15 +128,50 @@ def import_file(path: str) -> ModuleType:
     return module
 
 
-def compile_source(source: Any, *, cpu: str = "v3", big_endian: bool = False, use_cache: bool = True) -> Object:
+@frozen
+class Options:
+    """What is compiled for: instruction set, byte order, and the oldest kernel, if one was named."""
+
+    cpu: str
+    big_endian: bool
+    kernel: KernelVersion | None
+
+
+def options(cpu: str | None, big_endian: bool, kernel: str | None) -> Options:
+    """What a user chose, made whole; raises `PybpfcError` for what does not exist or fit."""
+    if cpu is not None and cpu not in CPUS:
+        raise PybpfcError(f"`{cpu}` is no BPF instruction set; choose one of {', '.join(CPUS)}")
+    if kernel is None:
+        return Options(cpu or DEFAULT_CPU, big_endian, None)
+    from pybpfc.abi.insn import ISA_SINCE
+    from pybpfc.abi.versions import parse_version
+
+    try:
+        oldest = parse_version(kernel)
+    except ValueError as error:
+        raise PybpfcError(str(error)) from None
+    if cpu is not None and ISA_SINCE[cpu] > oldest:
+        raise PybpfcError(f"instruction set {cpu} needs kernel {ISA_SINCE[cpu]}; this is compiled for {oldest}")
+    usable = [level for level in CPUS[: CPUS.index(DEFAULT_CPU) + 1] if ISA_SINCE[level] <= oldest]
+    return Options(cpu or max(usable, default=CPUS[0]), big_endian, oldest)
+
+
+def compile_source(
+    source: Any,
+    *,
+    cpu: str | None = None,
+    big_endian: bool = False,
+    kernel: str | None = None,
+    use_cache: bool = True,
+) -> Object:
     """Compile a module, a path or a program; raises `CompileError` with all diagnostics.
 
-    `cpu` is the BPF instruction set, v1 to v4 (v3 needs kernel 5.1, v4 needs 6.6).
+    `kernel` is the oldest kernel that the program is to run on, such as "5.15": what came later is an error. `cpu` is
+    the BPF instruction set, v1 to v4 (v3 needs kernel 5.1, v4 needs 6.6); without one, v3, or the best of `kernel`.
     """
-    if cpu not in CPUS:
-        raise PybpfcError(f"`{cpu}` is no BPF instruction set; choose one of {', '.join(CPUS)}")
+    chosen = options(cpu, big_endian, kernel)
     resolved = resolve_source(source)
-    entry = cache.Entry(resolved.file, resolved.name, _programs_key(resolved), cpu, big_endian) if use_cache else None
+    entry = cache.Entry(resolved.file, resolved.name, _programs_key(resolved), chosen) if use_cache else None
     if entry is not None and (found := entry.lookup(resolved.namespace)) is not None:
         return Object(found[0], resolved, found[1])
     from pybpfc.backend.worker import CodegenWorker
@@ -142,7 +179,7 @@ def compile_source(source: Any, *, cpu: str = "v3", big_endian: bool = False, us
     with CodegenWorker() as worker:  # loads LLVM while the compiler is imported and checks the program
         from pybpfc.pipeline import build
 
-        built = build(resolved, cpu, big_endian, worker)
+        built = build(resolved, chosen, worker)
     if entry is not None:
         entry.store(built.elf, built.dependencies, built.warnings)
     return Object(built.elf, resolved, built.warnings)
@@ -152,10 +189,18 @@ def _programs_key(source: Source) -> str:
     return ",".join(p.name for p in source.programs) if source.programs is not None else "*"
 
 
-def stages(source: Any, wanted: Iterable[str], *, cpu: str = "v3", big_endian: bool = False) -> dict[str, str | bytes]:
+def stages(
+    source: Any,
+    wanted: Iterable[str],
+    *,
+    cpu: str | None = None,
+    big_endian: bool = False,
+    kernel: str | None = None,
+) -> dict[str, str | bytes]:
     """The outputs of the named stages (see `STAGES`), for `pybpfc compile --emit`."""
+    chosen = options(cpu, big_endian, kernel)
     from pybpfc.backend.worker import CodegenWorker
     from pybpfc.pipeline import dump_stages
 
     with CodegenWorker() as worker:
-        return dump_stages(resolve_source(source), frozenset(wanted), cpu, big_endian, worker)
+        return dump_stages(resolve_source(source), frozenset(wanted), chosen, worker)

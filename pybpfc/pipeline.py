@@ -10,14 +10,15 @@ from pybpfc.backend.codegen import Artifacts, generate
 from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
 from pybpfc.backend.reports import diagnose
+from pybpfc.backend.stack import check_stack
 from pybpfc.backend.worker import CodegenWorker
-from pybpfc.compiler import Source
+from pybpfc.compiler import Options, Source
 from pybpfc.diagnostics.errors import CompileError, CompilerBug
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.frontend.analyze import Analysis, analyze
 from pybpfc.frontend.lower.module import lower_unit
 from pybpfc.ir.module import Module, Target
-from pybpfc.ir.passes.pipeline import run_passes
+from pybpfc.ir.passes.pipeline import run_checks, run_passes
 from pybpfc.ir.printer import print_module
 from pybpfc.lang.fingerprint import Dependencies
 from pybpfc.records import frozen
@@ -32,12 +33,12 @@ class Built:
     warnings: tuple[Any, ...]
 
 
-def build(source: Source, cpu: str, big_endian: bool, worker: CodegenWorker) -> Built:
+def build(source: Source, options: Options, worker: CodegenWorker) -> Built:
     """Compile; raises `CompileError`."""
-    target = Target(cpu, big_endian)
+    target = Target(options.cpu, options.big_endian, options.kernel)
     sink = DiagnosticSink()
     analysis = check(source, sink)
-    module = lower(analysis, target)
+    module = lower(analysis, target, sink)
     elf = _generate(worker, module, target, sink, ("object",)).elf
     return Built(elf, analysis.dependencies, sink.warnings)
 
@@ -51,28 +52,52 @@ def check(source: Source, sink: DiagnosticSink) -> Analysis:
     return analysis
 
 
-def lower(analysis: Analysis, target: Target) -> Module:
-    """The IR after all passes. `PYBPFC_DUMP=DIR` writes it after each; `PYBPFC_VERIFY=0` skips the checks between."""
+def lower(analysis: Analysis, target: Target, sink: DiagnosticSink) -> Module:
+    """The IR after all passes and checks; raises `CompileError`.
+
+    `PYBPFC_DUMP=DIR` writes it after each pass; `PYBPFC_VERIFY=0` skips the verification between.
+    """
     module = lower_unit(analysis.unit, target)
     dump = os.environ.get("PYBPFC_DUMP")
     verify = os.environ.get("PYBPFC_VERIFY", "1") != "0"
-    return run_passes(module, target, verify=verify, dump=Path(dump) if dump else None)
+    run_passes(module, target, verify=verify, dump=Path(dump) if dump else None)
+    run_checks(module, target, sink)
+    sink.raise_if_errors()
+    return module
+
+
+def check_without_code(source: Source, options: Options, sink: DiagnosticSink) -> None:
+    """Find everything that can be found without generating code; it is in the sink then."""
+    errors = len(sink.errors)
+    analysis = analyze(source.namespace, source.name, source.file, sink, source.programs, unreached=True)
+    if analysis is None or len(sink.errors) > errors:
+        return
+    target = Target(options.cpu, options.big_endian, options.kernel)
+    run_checks(run_passes(lower_unit(analysis.unit, target), target), target, sink)
 
 
 def _generate(
     worker: CodegenWorker, module: Module, target: Target, sink: DiagnosticSink, emit: tuple[str, ...]
 ) -> Artifacts:
     try:
-        return generate(worker, module, target, emit)
+        made = generate(worker, module, target, emit)
     except BackendError as error:
         raise CompileError([diagnose(str(error), module)], sink.warnings, 0, sink.sources) from error
+    if made.elf:
+        check_stack(made.frames, made.elf, module, target, sink)
+        if target.kernel is not None:
+            from pybpfc.backend.requirements import check_requirements
+
+            check_requirements(made.elf, module, target, sink)
+        sink.raise_if_errors()
+    return made
 
 
 def dump_stages(
-    source: Source, wanted: frozenset[str], cpu: str, big_endian: bool, worker: CodegenWorker
+    source: Source, wanted: frozenset[str], options: Options, worker: CodegenWorker
 ) -> dict[str, str | bytes]:
     """The outputs of stages by name."""
-    target = Target(cpu, big_endian)
+    target = Target(options.cpu, options.big_endian, options.kernel)
     sink = DiagnosticSink()
     out: dict[str, str | bytes] = {}
     analysis = check(source, sink)
@@ -86,7 +111,7 @@ def dump_stages(
         out["typed"] = print_unit(analysis.unit)
     if "ir" in wanted:
         out["ir"] = print_module(lower_unit(analysis.unit, target))
-    module = lower(analysis, target)
+    module = lower(analysis, target, sink)
     out["llvm"] = emit_module(module, target)
     if wanted & {"asm", "object", "btf"}:
         made = _generate(worker, module, target, sink, ("object", "asm"))

@@ -8,12 +8,12 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-from pybpfc.compiler import compile_source
+from pybpfc.compiler import compile_source, options, resolve_source
 from pybpfc.diagnostics.errors import CompileError
 from pybpfc.diagnostics.render import render_all
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
-from pybpfc.frontend.analyze import analyze
+from pybpfc.pipeline import check_without_code
 
 
 def import_file(path: Path) -> ModuleType:
@@ -37,19 +37,18 @@ def import_file(path: Path) -> ModuleType:
     return module
 
 
-def check_file(path: Path) -> DiagnosticSink:
+def check_file(path: Path, kernel: str | None = None) -> DiagnosticSink:
     """The diagnostics of a file, named relative to its folder."""
     sink = DiagnosticSink(SourceMap(root=str(path.parent)))
-    module = import_file(path)
-    analyze(vars(module), module.__name__, str(path), sink)
+    check_without_code(resolve_source(import_file(path)), options(None, False, kernel), sink)
     return sink
 
 
-def compile_file(path: Path) -> DiagnosticSink:
+def compile_file(path: Path, kernel: str | None = None) -> DiagnosticSink:
     """The diagnostics of a file that is compiled to the end."""
     sink = DiagnosticSink(SourceMap(root=str(path.parent)))
     try:
-        made = compile_source(import_file(path), use_cache=False)
+        made = compile_source(import_file(path), kernel=kernel, use_cache=False)
     except CompileError as error:
         found = (*error.diagnostics, *error.warnings)
     else:

@@ -15,5 +15,5 @@ for version in 3.11 3.12 3.13; do
         touch ".venv-$version/.ready"
     fi
     echo "Python $version:"
-    ".venv-$version/bin/python" -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/ui tests/exec
+    PYBPFC_PROGRAMS=100 ".venv-$version/bin/python" -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/ui tests/exec
 done

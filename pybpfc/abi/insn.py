@@ -124,8 +124,6 @@ extension in moves and loads, `bswap`, long jumps.
 """
 
 MAX_INSTRUCTIONS = 1_000_000
-MAX_STACK = 512
-MAX_CALL_DEPTH = 8
 
 
 class Insn(NamedTuple):

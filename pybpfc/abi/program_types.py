@@ -12,6 +12,11 @@ import functools
 from pybpfc.abi.versions import KernelVersion, version
 from pybpfc.records import frozen
 
+GPL_COMPATIBLE = frozenset(
+    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
+)
+"""The licences with which programs may call GPL-only helpers."""
+
 
 @frozen
 class ReturnRule:

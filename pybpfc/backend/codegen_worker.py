@@ -22,6 +22,7 @@ def serve(read_fd: int, write_fd: int) -> None:
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
+    llvm.set_option("pybpfc", "-bpf-stack-size=32767")  # what a stack may hold is `stack`'s to say, with sizes
     with os.fdopen(read_fd, "rb") as source:
         request = json.loads(_take(source))
         text = _take(source).decode()

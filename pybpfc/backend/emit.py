@@ -367,6 +367,11 @@ class _Function:
         self.owner.declared.add(f"declare {kind} @llvm.bswap.{kind}({kind})")
         self._set(op, f"call {kind} @llvm.bswap.{kind}({self.typed(op.value)})")
 
+    def opaque(self, op: ops.Opaque) -> None:
+        """Assembly without instructions."""
+        kind = register(op.value.type)
+        self._set(op, f'call {kind} asm "", "=r,0"({kind} {self.value(op.value)})')
+
     def bounded(self, op: ops.Bounded) -> None:
         """A test that LLVM cannot drop, as it does not know where the value comes from."""
         kind = register(op.value.type)
@@ -508,6 +513,7 @@ _EMITTERS: dict[type[ops.Op], Callable[[_Function, Any], None]] = {
     ops.Compare: _Function.compare,
     ops.Convert: _Function.convert,
     ops.ByteSwapBigEndian: _Function.byte_swap,
+    ops.Opaque: _Function.opaque,
     ops.Bounded: _Function.bounded,
     ops.Select: _Function.select,
     ops.MemSet: _Function.memset,

@@ -11,9 +11,8 @@ from pybpfc.formats import elf as e
 _DROPPED = (".debug_", ".eh_frame", ".llvm_addrsig", ".comment", ".note")
 
 
-def finish_object(data: bytes) -> bytes:
+def finish_object(elf: e.ElfFile) -> bytes:
     """The object without its ballast."""
-    elf = e.read_elf(data)
     dropped = {i for i, s in enumerate(elf.sections) if s.name.startswith(_DROPPED) or _is_empty(s)}
     elf.relocations = {i: r for i, r in elf.relocations.items() if i not in dropped}
     used = {r.symbol for relocations in elf.relocations.values() for r in relocations}

@@ -2,7 +2,7 @@
 
 LLVM prints where it stopped, from the debug information, and ends its process:
 
-    error: count.py:17:9: in function prog i32 (ptr): Looks like the BPF stack limit is exceeded. …
+    error: count.py:17:9: in function prog i32 (ptr): unsupported signed division, …
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from __future__ import annotations
 import re
 
 from pybpfc.diagnostics import catalog
-from pybpfc.diagnostics.diagnostic import Diagnostic, Label
+from pybpfc.diagnostics.diagnostic import Diagnostic
 from pybpfc.diagnostics.span import Span
-from pybpfc.ir.module import Function, Module
-from pybpfc.lang.types import size_of
+from pybpfc.ir.module import Module
 
 _PLACE = re.compile(r"error: (?:(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): )?in function (?P<function>\S+) .*?\): ")
-_LARGE = 32
-"""Bytes from which a variable is worth naming when the stack is full."""
 
 
 def diagnose(words: str, module: Module) -> Diagnostic:
@@ -28,18 +25,8 @@ def diagnose(words: str, module: Module) -> Diagnostic:
         where = module.functions[0].span if module.functions else Span(module.file, 1, 1, 1, 1)
         return catalog.CodegenDied(words).at(where)
     reason = words[found.end() :].splitlines()[0]
-    if "stack limit" in reason:
-        return _stack(function)
     where = function.span
     if found["line"] and int(found["line"]):
         line, column = int(found["line"]), max(int(found["column"]), 1)
         where = Span(function.span.file, line, column, line, column + 1)
     return catalog.CodegenError(reason).at(where)
-
-
-def _stack(function: Function) -> Diagnostic:
-    """The function's stack is full: its largest variables say why."""
-    sizes = [(size_of(local.type), local.span) for local in function.locals]
-    large = sorted((entry for entry in sizes if entry[0] >= _LARGE), key=lambda entry: -entry[0])
-    labels = [Label(span, f"{size} bytes") for size, span in large[:5]]
-    return catalog.StackTooLarge(function.name).at(function.span, labels=labels)

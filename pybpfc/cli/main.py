@@ -12,6 +12,8 @@ import click
 import pybpfc
 from pybpfc.compiler import CPUS, STAGES
 
+KERNEL_HELP = "The oldest kernel to run on, such as 5.15: what came later is an error."
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pybpfc")
@@ -42,18 +44,21 @@ def _import(path: str) -> Any:
 @click.argument("source")
 @click.option("-o", "--output", help="Where to write the object; beside the source by default. - is standard output.")
 @click.option("--emit", type=click.Choice(STAGES), help="Print this stage instead of writing an object.")
-@click.option("--cpu", type=click.Choice(CPUS), default="v3", show_default=True, help="BPF instruction set.")
+@click.option("--cpu", type=click.Choice(CPUS), help="BPF instruction set: v3, or the best of the kernel named.")
+@click.option("--kernel", metavar="VERSION", help=KERNEL_HELP)
 @click.option("--big-endian", is_flag=True, help="Compile for big-endian machines.")
-def compile_command(source: str, output: str | None, emit: str | None, cpu: str, big_endian: bool) -> None:
+def compile_command(
+    source: str, output: str | None, emit: str | None, cpu: str | None, kernel: str | None, big_endian: bool
+) -> None:
     """Compile the programs of SOURCE, a .py file, into an ELF object."""
     from pybpfc.compiler import compile_source, stages
 
     module = _import(source)
     if emit is not None:
-        content = stages(module, (emit,), cpu=cpu, big_endian=big_endian)[emit]
+        content = stages(module, (emit,), cpu=cpu, big_endian=big_endian, kernel=kernel)[emit]
         _write(output or "-", content if isinstance(content, bytes) else content.encode())
         return
-    made = compile_source(module, cpu=cpu, big_endian=big_endian)
+    made = compile_source(module, cpu=cpu, big_endian=big_endian, kernel=kernel)
     _show_warnings(made.warnings)
     path = output or os.path.splitext(source)[0] + ".o"
     _write(path, made.elf)
@@ -81,16 +86,17 @@ def _show_warnings(warnings: Any) -> None:
 @cli.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-def check(sources: tuple[str, ...], form: str) -> None:
+@click.option("--kernel", metavar="VERSION", help=KERNEL_HELP)
+def check(sources: tuple[str, ...], form: str, kernel: str | None) -> None:
     """Check the programs of SOURCES without generating code."""
-    from pybpfc.compiler import resolve_source
+    from pybpfc.compiler import options, resolve_source
     from pybpfc.diagnostics.sink import DiagnosticSink
-    from pybpfc.frontend.analyze import analyze
+    from pybpfc.pipeline import check_without_code
 
+    chosen = options(None, False, kernel)
     sink = DiagnosticSink(cap=1000)
     for path in sources:
-        source = resolve_source(_import(path))
-        analyze(source.namespace, source.name, source.file, sink, source.programs)
+        check_without_code(resolve_source(_import(path)), chosen, sink)
     found = (*sink.errors, *sink.warnings)
     if form == "json":
         from pybpfc.diagnostics.render_json import render_json

@@ -13,9 +13,10 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import lost_name
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.functions import check_function, check_program
-from pybpfc.frontend.check.helpers import forbidden
 from pybpfc.frontend.unit import Unit
+from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.fingerprint import Dependencies
+from pybpfc.lang.functions import Function
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
 from pybpfc.records import frozen
@@ -38,44 +39,56 @@ def programs_of(namespace: Mapping[str, Any]) -> list[Program[..., Any]]:
     return list(found.values())
 
 
+def functions_of(namespace: Mapping[str, Any]) -> list[Function[..., Any]]:
+    """The `@bpf.func` functions and methods that a module itself defines."""
+    scopes = [vars(v) for v in namespace.values() if isinstance(v, type) and hasattr(v, "__bpf_type__")]
+    values = (value for scope in (namespace, *scopes) for value in scope.values())
+    own = (v for v in values if isinstance(v, Function) and v.__wrapped__.__globals__ is namespace)
+    return list(dict.fromkeys(own))
+
+
 def analyze(
     namespace: Mapping[str, Any],
     name: str,
     file: str,
     sink: DiagnosticSink,
     programs: Iterable[Program[..., Any]] | None = None,
+    *,
+    unreached: bool = False,
 ) -> Analysis | None:
-    """Check a module; None when there were errors, which the sink then holds."""
+    """Check a module; None when there were errors, which the sink then holds.
+
+    `unreached` checks the module's functions that no program reaches too; what is compiled leaves it off.
+    """
     unit = Unit(name, file, namespace, sink)
     unit.license = _license(unit)
     chosen = list(programs) if programs is not None else programs_of(namespace)
-    if not chosen:
+    if not chosen and not (unreached and functions_of(namespace)):
         sink.emit(catalog.NoPrograms(name).at(unit.no_span()))
         return None
     _declare_module(unit)
-    functions: list[t.TFunction] = []
-    failed = False
-    for program in chosen:
-        checked = check_program(unit, program)
-        failed = failed or checked is None
-        if checked is not None:
-            functions.append(checked)
-    done: set[str] = set()
-    while pending := [r for r in unit.requests.values() if r.key.name not in done]:
-        for request in pending:
-            done.add(request.key.name)
-            checked = check_function(unit, request)
-            failed = failed or checked is None
-            if checked is not None:
-                functions.append(checked)
+    checked = [check_program(unit, program) for program in chosen]
+    for function in functions_of(namespace) if unreached else ():
+        unit.require(function)
+    checked += _check_requested(unit)
+    functions = [function for function in checked if function is not None]
     _check_recursion(unit)
     _check_helpers(unit, functions)
     _check_counters(unit)
-    if failed or sink.errors:
+    if len(functions) < len(checked) or sink.errors:
         return None
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
     tree = t.TUnit(name, file, unit.license, functions, list(unit.maps.values()), list(unit.globals.values()), sources)
     return Analysis(tree, unit.dependencies(), tuple(unit.desugared))
+
+
+def _check_requested(unit: Unit) -> list[t.TFunction | None]:
+    """Check the functions asked for so far, and those that they ask for; None for each with errors."""
+    checked: dict[str, t.TFunction | None] = {}
+    while pending := [key for key in unit.requests.values() if key.name not in checked]:
+        for key in pending:
+            checked[key.name] = check_function(unit, key)
+    return list(checked.values())
 
 
 def _license(unit: Unit) -> str:
@@ -110,7 +123,7 @@ def _check_helpers(unit: Unit, functions: Iterable[t.TFunction]) -> None:
             continue
         for name, call in _reached(unit, function.name).items():
             for helper, span in unit.helper_calls.get(name, ()):
-                mistake = forbidden(helper, function.program)
+                mistake = forbidden(helper, function.program.section, function.program.type.name)
                 if mistake is not None:
                     unit.sink.emit(mistake.at(span, labels=[Label(call, f"called for the program `{function.name}`")]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend.capture import Captured
@@ -77,6 +77,19 @@ def function_signature(unit: Unit, captured: Captured) -> Signature | None:
         unit.sink.emit(catalog.TooManyParameters(captured.name, count).at(span(extra), notes=notes))
         failed = True
     return None if failed or result is None else Signature(tuple(params), result)
+
+
+def is_generic(captured: Captured) -> bool:
+    """Whether a function has a `type[T]` parameter, so that each call makes a function of its own."""
+    arguments = captured.node.args
+    for node in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        try:
+            value = evaluate(captured, node.annotation) if node.annotation is not None else None
+        except Exception:  # reported when the annotation itself is resolved
+            continue
+        if value is type or get_origin(value) is type:
+            return True
+    return False
 
 
 def _parameter_type(unit: Unit, captured: Captured, node: ast.arg, index: int) -> Type | None:

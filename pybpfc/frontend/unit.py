@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pybpfc.abi.helpers import HELPERS, Helper
+from pybpfc.abi.program_types import GPL_COMPATIBLE
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
@@ -22,7 +23,7 @@ from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
 from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
 from pybpfc.frontend.inner_maps import InnerMap
-from pybpfc.frontend.signatures import function_signature
+from pybpfc.frontend.signatures import function_signature, is_generic
 from pybpfc.frontend.typed_ast import FunctionKey
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
@@ -33,19 +34,6 @@ from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import ERROR, Array, Struct, Type, is_integer
 from pybpfc.records import define, field
-
-GPL_COMPATIBLE = frozenset(
-    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
-)
-
-
-@define
-class Request:
-    """A function to check: who asked for it first."""
-
-    key: FunctionKey
-    span: Span
-    caller: str
 
 
 @define
@@ -59,7 +47,7 @@ class Unit:
     license: str = "GPL"
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
-    requests: dict[int, Request] = field(default_factory=dict)
+    requests: dict[int, FunctionKey] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
     helper_calls: dict[str, list[tuple[Helper, Span]]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)
@@ -326,18 +314,29 @@ class Unit:
 
     def request(self, function: Any, span: Span, caller: str) -> FunctionKey:
         """Note that `caller` calls a function, and have it checked."""
+        signature = self.signature(function)
+        assert signature is not None
+        key = self._requested(function, signature)
+        self.calls.setdefault(caller, {}).setdefault(key.name, span)
+        return key
+
+    def require(self, function: Any) -> None:
+        """Have a function checked that nothing calls; generic ones are checked by each call only."""
+        captured = self.capture(function)
+        if captured is None or is_generic(captured):
+            return
+        signature = self.signature(function)
+        if signature is not None:
+            self._requested(function, signature)
+
+    def _requested(self, function: Any, signature: s.Signature) -> FunctionKey:
         known = self.requests.get(id(function))
         if known is None:
-            signature = self.signature(function)
-            assert signature is not None
-            name = self._unique(function.name)
-            known = Request(FunctionKey(function, name, signature.result), span, caller)
-            self.requests[id(function)] = known
-        self.calls.setdefault(caller, {}).setdefault(known.key.name, span)
-        return known.key
+            known = self.requests[id(function)] = FunctionKey(function, self._unique(function.name), signature.result)
+        return known
 
     def _unique(self, name: str) -> str:
-        taken = {r.key.name for r in self.requests.values()} | {
+        taken = {key.name for key in self.requests.values()} | {
             p.name for p in self.namespace.values() if isinstance(p, Program)
         }
         candidate, number = name, 1

@@ -116,6 +116,10 @@ class Builder:
         """One of two values."""
         return self._result(then.type, ops.Select(condition, then, otherwise, span=self.span))
 
+    def opaque(self, value: ops.Value) -> ops.Temp:
+        """A value that LLVM computes nothing from in advance."""
+        return self._result(value.type, ops.Opaque(value, span=self.span))
+
     def bounded(self, value: ops.Value, low: int, high: int) -> ops.Value:
         """A value whose bounds the verifier shall see."""
         if isinstance(value, ops.Const):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from pybpfc.abi.versions import KernelVersion
 from pybpfc.diagnostics.span import Span
 from pybpfc.ir.ops import Local, Op, Temp, Terminator
 from pybpfc.lang.types import Struct, Type
@@ -27,10 +28,11 @@ class Linkage(enum.Enum):
 
 @frozen
 class Target:
-    """What code is generated for: instruction set v1 to v4 and byte order."""
+    """What code is generated for: instruction set v1 to v4, byte order, and the oldest kernel, if one was named."""
 
     cpu: str = "v3"
     big_endian: bool = False
+    kernel: KernelVersion | None = None
 
     @property
     def triple(self) -> str:

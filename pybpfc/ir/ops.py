@@ -259,6 +259,13 @@ class Select(Op):
 
 
 @define
+class Opaque(Op):
+    """The value itself, of which LLVM knows nothing."""
+
+    value: Value
+
+
+@define
 class Bounded(Op):
     """A value that the frontend has shown to lie in `low` to `high`, in a form in which the verifier sees it.
 

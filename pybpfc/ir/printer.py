@@ -138,6 +138,8 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"convert {v(op.value)}"
         case ops.ByteSwapBigEndian():
             return f"swap_be {v(op.value)}"
+        case ops.Opaque():
+            return f"opaque {v(op.value)}"
         case ops.Bounded():
             return f"bounded {v(op.value)}, {op.low} to {op.high}"
         case ops.Select():

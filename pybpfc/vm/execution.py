@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, NoReturn
 
-from pybpfc.abi.insn import MAX_CALL_DEPTH, MAX_STACK
+from pybpfc.abi.stack import MAX_CALL_DEPTH, MAX_STACK
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.inputs import Input
 from pybpfc.vm.maps.events import Record, RingBuffer

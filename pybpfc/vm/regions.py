@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Literal
 
-from pybpfc.abi.insn import MAX_STACK
+from pybpfc.abi.stack import MAX_STACK
 from pybpfc.lang.types import Space
 from pybpfc.vm.errors import VmError
 from pybpfc.vm.values import MASK64, NonScalar, Value, demand_set

@@ -167,6 +167,21 @@ class Evaluator:
 
         self.loop(frame, s, rounds())
 
+    def callback_loop(self, frame: Frame, s: t.CallbackLoop) -> None:
+        source = s.source
+        if isinstance(source, t.WhileSource):
+            self.loop(frame, s, iter(lambda: bool(self.value(frame, source.condition)), False))
+            return
+        assert isinstance(source, t.RangeSource), "maps have no order to compare"
+        numbers = range(self.value(frame, source.start), self.value(frame, source.stop), source.step)
+
+        def rounds() -> Any:
+            for number in numbers:
+                frame[source.variable] = number
+                yield number
+
+        self.loop(frame, s, rounds())
+
     def match(self, frame: Frame, s: t.Match) -> None:
         for case in s.cases:
             if case.values and frame[s.subject] not in case.values:
@@ -238,6 +253,10 @@ class Evaluator:
                 return self.value(frame, e.then if self.value(frame, e.condition) else e.otherwise)
             case t.Convert():
                 return self.convert(frame, e)
+            case t.Limited():
+                value = self.value(frame, e.operand)
+                assert e.low <= value <= e.high
+                return value
             case t.MinMax():
                 return (min if e.is_min else max)([self.value(frame, o) for o in e.operands])
             case t.Reduction():
@@ -404,6 +423,7 @@ _STATEMENTS: dict[type[t.Stmt], Callable[[Evaluator, Frame, Any], None]] = {
     t.While: Evaluator.while_loop,
     t.ForRange: Evaluator.for_range,
     t.ForArray: Evaluator.for_array,
+    t.CallbackLoop: Evaluator.callback_loop,
     t.Match: Evaluator.match,
     t.Return: Evaluator.leave,
     t.Break: Evaluator.stop,

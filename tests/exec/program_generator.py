@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -57,7 +58,8 @@ class Scope:
 class Generator:
     """Writes one module."""
 
-    def __init__(self, rng: Random, programs: int) -> None:
+    def __init__(self, rng: Random, programs: int, size: int = 8) -> None:
+        self.size = size
         self.rng = rng
         self.names = 0
         self.functions: list[tuple[str, list[str], str]] = []
@@ -94,7 +96,7 @@ class Generator:
         lines = ["@bpf.socket_filter", f"def {name}(ctx: bpf.SkBuff) -> int:", f"    global {', '.join(self.globals)}"]
         lines += ["    s0 = Outer()", "    s1 = table.lookup(1)", "    if s1 is None:", "        return 0"]
         scope.structs += ["s0", "s1"]
-        lines += self.block(scope, 1, 8, returns="i32")
+        lines += self.block(scope, 1, self.size, returns="i32")
         lines += [f"    return {self.expr(scope, 'i32')}", ""]
         return lines
 
@@ -107,19 +109,28 @@ class Generator:
         return out
 
     def statement(self, scope: Scope, depth: int, returns: str, loop: bool) -> list[str]:
-        simple = [self.declare, self.declare, self.assign, self.assign, self.augment, self.swap]
-        if scope.structs:
-            simple += [self.store_field, self.store_field, self.store_bits, self.store_text, self.map_statement]
         pad = "    " * depth
         roll = self.rng.random()
         if roll < 0.05:
             word = f"return {self.expr(scope, returns)}" if not loop or self.rng.random() < 0.5 else "break"
             return [f"{pad}if {self.condition(scope)}:", f"{pad}    {word}"]
         if roll < 0.35 and depth <= MAX_DEPTH:
-            kinds = [self.if_statement, self.for_statement, self.while_statement, self.match_statement]
+            kinds = [
+                self.if_statement,
+                self.for_statement,
+                self.for_statement if loop or not scope.structs else self.run_time_loop,
+                self.while_statement,
+                self.match_statement,
+            ]
             kinds += [self.array_loop] if scope.structs else []
             return self.rng.choice(kinds)(scope, depth, returns, loop)
-        return [pad + line for line in self.rng.choice(simple)(scope)]
+        return [pad + line for line in self.rng.choice(self.simple(scope))(scope)]
+
+    def simple(self, scope: Scope) -> list[Callable[[Scope], list[str]]]:
+        kinds = [self.declare, self.declare, self.assign, self.assign, self.augment, self.swap]
+        if scope.structs:
+            kinds += [self.store_field, self.store_field, self.store_bits, self.store_text, self.map_statement]
+        return kinds
 
     def fresh(self) -> str:
         self.names += 1
@@ -234,6 +245,23 @@ class Generator:
         inner.numbers[name] = kind
         inner.fixed.add(name)
         out = [f"{pad}for {name} in {text}:", *self.block(inner, depth + 1, 2, returns, True)]
+        if self.rng.random() < 0.2:
+            out += [f"{pad}else:", *self.block(scope.inside(), depth + 1, 2, returns, loop)]
+        return out
+
+    def run_time_loop(self, scope: Scope, depth: int, returns: str, loop: bool) -> list[str]:
+        """Loops whose rounds only the run knows, which helpers make."""
+        pad, name, inner = "    " * depth, self.fresh(), scope.inside()
+        inner.fixed.add(name)
+        if self.rng.random() < 0.5:
+            kind = self.rng.choice(("u32", "u64", "i64"))
+            inner.numbers[name] = kind
+            stop = f"{kind}({self.expr(scope, 'u8', 1)} & 7)"
+            out = [f"{pad}for {name} in bpf.iter_num({self.rng.randint(0, 3)}, {stop}):"]
+        else:
+            inner.numbers[name] = "u8"
+            out = [f"{pad}{name} = {self.expr(scope, 'u8', 1)} & 7", f"{pad}while {name} > 0:", f"{pad}    {name} -= 1"]
+        out += self.block(inner, depth + 1, 2, returns, True)
         if self.rng.random() < 0.2:
             out += [f"{pad}else:", *self.block(scope.inside(), depth + 1, 2, returns, loop)]
         return out

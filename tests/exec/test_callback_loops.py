@@ -188,6 +188,7 @@ WHILE = {
     "else": "while n > 50:\n    n -= 4\nelse:\n    t = i64(n) + 500",
     "break else": "while n > 50:\n    n -= 4\n    if n == 52:\n        break\nelse:\n    t = 500\nt += i64(n)",
     "continue": "i = 0\nwhile i < 10:\n    i += 1\n    if i % 2:\n        continue\n    t += i",
+    "counter set by a pattern": "i = 0\nwhile i < 10:\n    i += 1\n    t += i\n    match t & 31:\n        case i if i == 28:\n            t += 100\n        case _:\n            pass",
     "continue first": "i = 0\nwhile i < 10:\n    if i == 4:\n        i += 2\n        continue\n    i += 1\n    t += i",
     "two": "i = 0\nwhile i < 100 and t < 50:\n    i += 1\n    t += i",
     "return": "while n > 3:\n    if n == 33:\n        return 77\n    n -= 1",

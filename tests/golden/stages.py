@@ -74,7 +74,7 @@ def check(case: Case) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "case.py")
         path.write_text(PRELUDE + "\n".join(lines) + "\n", encoding="utf-8")
-        sink = check_file(path)
+        sink = check_file(path, case.options().get("kernel"))
         first = PRELUDE.count("\n") + 1
         for diagnostic in (*sink.errors, *sink.warnings):
             covered = sink.sources.text(diagnostic.span).split("\n")[0]

@@ -51,9 +51,10 @@ def test_bad_example(entry: type[ErrorClass], tmp_path: Path, update_golden: boo
     found = entry.examples()
     assert found is not None
     path = write_example(tmp_path, entry, found[0])
-    sink = check_file(path)
+    kernel = entry.example_kernels()[0]
+    sink = check_file(path, kernel)
     if not sink and not sink.warnings:
-        sink = compile_file(path)  # the code generator's limits show at the end only
+        sink = compile_file(path, kernel)  # the code generator's limits show at the end only
     text = rendered(sink)
     assert {diagnostic.code for diagnostic in (*sink.errors, *sink.warnings)} == {entry.code}, text
     compare(EXPLAIN / f"{entry.code}.stderr", text, update_golden)
@@ -63,7 +64,7 @@ def test_bad_example(entry: type[ErrorClass], tmp_path: Path, update_golden: boo
 def test_good_example(entry: type[ErrorClass], tmp_path: Path) -> None:
     found = entry.examples()
     assert found is not None
-    assert rendered(compile_file(write_example(tmp_path, entry, found[1]))) == ""
+    assert rendered(compile_file(write_example(tmp_path, entry, found[1]), entry.example_kernels()[1])) == ""
 
 
 def test_a_file_that_changes_under_the_program(tmp_path: Path, update_golden: bool) -> None:

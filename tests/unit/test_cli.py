@@ -58,6 +58,17 @@ def test_usage() -> None:
     assert pybpfc("compile", "--cpu", "v9", "x.py").returncode == 2
 
 
+def test_kernel() -> None:
+    source = str(EXAMPLES / "opensnoop.py")
+    assert pybpfc("check", "--kernel", "5.10", source).returncode == 0
+    refused = pybpfc("check", "--kernel", "5.4", source)
+    assert refused.returncode == 1
+    assert "`events` is BPF_MAP_TYPE_RINGBUF, which came with kernel 5.8; this is compiled for 5.4" in refused.stderr
+    assert "BPF_MAP_TYPE_RINGBUF" in pybpfc("compile", "--kernel", "5.4", "-o", "-", source).stderr
+    one_line(pybpfc("check", "--kernel", "new", source), "`new` is no kernel version")
+    one_line(pybpfc("compile", "--kernel", "6.1", "--cpu", "v4", source), "v4 needs kernel 6.6")
+
+
 def test_garbage_and_truncated_objects(tmp_path: Path) -> None:
     whole = compile_source(import_file(str(EXAMPLES / "opensnoop.py"))).elf
     for name, data in (("garbage.o", b"\x01\x02" * 500), ("cut.o", whole[:1000]), ("empty.o", b"")):
@@ -81,3 +92,27 @@ def test_diagnostics_and_explain(tmp_path: Path) -> None:
     one_line(pybpfc("compile", str(wrong)), "error[E0212]", "wrong.py:6:12")
     assert "E0301" in pybpfc("explain", "E0301").stdout
     one_line(pybpfc("explain", "E9999"), "E9999")
+
+
+LIBRARY = """
+import pybpfc as bpf
+from pybpfc import u32
+
+
+@bpf.func
+def twice(n: u32) -> u32:
+    return n * RIGHT
+"""
+
+
+def test_functions_that_no_program_reaches_are_checked_but_not_compiled(tmp_path: Path) -> None:
+    library = tmp_path / "library.py"
+    library.write_text(LIBRARY.replace("RIGHT", "two"))
+    one_line(pybpfc("check", str(library)), "error[E0212]", "library.py:8:16")
+    program = "\n\n@bpf.xdp\ndef p(ctx: bpf.XdpContext) -> int:\n    return 2\n"
+    library.write_text(LIBRARY.replace("RIGHT", "2"))
+    assert pybpfc("check", str(library)).returncode == 0
+    one_line(pybpfc("compile", str(library)), "error[E0442]")
+    library.write_text(LIBRARY.replace("RIGHT", "2") + program)
+    made = compile_source(import_file(str(library)), use_cache=False)
+    assert not made.spec.functions

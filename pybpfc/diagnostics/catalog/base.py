@@ -21,6 +21,7 @@ The docstring is what `pybpfc explain E0301` prints. Entries behave as frozen da
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, dataclass_transform
 
@@ -107,11 +108,16 @@ class ErrorClass:
 
         They are modules without the imports, which are those of `PRELUDE`.
         """
-        _, bad_mark, rest = cls.explanation().partition("\nBad:\n")
-        bad, good_mark, good = rest.partition("\nGood:\n")
-        if not bad_mark or not good_mark:
+        parts = _EXAMPLE.split(cls.explanation())
+        if len(parts) != 7:
             return None
-        return inspect.cleandoc("\n" + bad) + "\n", inspect.cleandoc("\n" + good) + "\n"
+        return inspect.cleandoc("\n" + parts[3]) + "\n", inspect.cleandoc("\n" + parts[6]) + "\n"
+
+    @classmethod
+    def example_kernels(cls) -> tuple[str | None, str | None]:
+        """The kernels that the bad and the good example are compiled for; None where any will do."""
+        parts = _EXAMPLE.split(cls.explanation())
+        return (parts[2], parts[5]) if len(parts) == 7 else (None, None)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__
@@ -123,6 +129,8 @@ class ErrorClass:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.field_names)
         return f"{type(self).__name__}({fields})"
 
+
+_EXAMPLE = re.compile(r"\n(Bad|Good)(?:, for kernel ([\d.]+))?:\n")
 
 PRELUDE = """\
 import enum

@@ -82,10 +82,218 @@ class StackTooLarge(ErrorClass):
     """
 
     code = "E0502"
-    title = "`{function}` needs more stack than the 512 bytes that BPF has"
+    title = "`{function}` takes {size} bytes of stack; a BPF function has 512"
     label = "its variables do not fit"
-    help = "keep large values in a map: `scratch = bpf.PerCpuArray[Event](max_entries=1)`"
+    help = "keep large values in a map: `scratch = bpf.PerCpuArray[T](max_entries=1)`, then `scratch.lookup(0)`"
     function: str
+    size: int
+
+
+class CombinedStack(ErrorClass):
+    """A program and the functions it calls need more stack than BPF has.
+
+    The 512 bytes of stack are for the program and all functions that run at the same time: the kernel adds up the
+    frames along each chain of calls, each rounded up to 16 bytes (32 before kernel 6.9, and where programs are
+    interpreted). Functions that the compiler puts into their callers have no frame of their own; variables in registers
+    take nothing. From kernel 6.13 on x86-64, tracing programs have a stack for each function.
+
+    Bad:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        paths = bpf.HashMap[u32, Path](max_entries=16)
+
+
+        @bpf.func(noinline=True)
+        def remember(key: u32) -> u64:
+            path = Path()
+            path.text[0] = 1
+            paths[key] = path
+            return 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            path = Path()
+            path.text[0] = 2
+            paths[1] = path
+            return i32(remember(2))
+
+    Good:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        paths = bpf.HashMap[u32, Path](max_entries=16)
+        scratch = bpf.PerCpuArray[Path](max_entries=1)
+
+
+        @bpf.func(noinline=True)
+        def remember(key: u32) -> u64:
+            path = scratch.lookup(0)
+            if path is None:
+                return 0
+            path.text[0] = 1
+            paths[key] = path
+            return 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            path = Path()
+            path.text[0] = 2
+            paths[1] = path
+            return i32(remember(2))
+    """
+
+    code = "E0503"
+    title = "`{program}` and the functions it calls take {size} bytes of stack; BPF has 512: {chain}"
+    label = "its own variables come first"
+    help = "keep large values in a map: `scratch = bpf.PerCpuArray[T](max_entries=1)`, then `scratch.lookup(0)`"
+    program: str
+    size: int
+    chain: str
+
+
+class CallDepth(ErrorClass):
+    """Functions call each other deeper than BPF allows.
+
+    At most eight functions may run at the same time, the program included. Those that the compiler puts into their
+    callers do not count.
+
+    Bad:
+
+        @bpf.func(noinline=True)
+        def h(x: u64) -> u64:
+            return x + bpf_ktime_get_ns()
+
+
+        @bpf.func(noinline=True)
+        def g(x: u64) -> u64:
+            return h(x) + 1
+
+
+        @bpf.func(noinline=True)
+        def f(x: u64) -> u64:
+            return g(x) + 1
+
+
+        @bpf.func(noinline=True)
+        def e(x: u64) -> u64:
+            return f(x) + 1
+
+
+        @bpf.func(noinline=True)
+        def d(x: u64) -> u64:
+            return e(x) + 1
+
+
+        @bpf.func(noinline=True)
+        def c(x: u64) -> u64:
+            return d(x) + 1
+
+
+        @bpf.func(noinline=True)
+        def b(x: u64) -> u64:
+            return c(x) + 1
+
+
+        @bpf.func(noinline=True)
+        def a(x: u64) -> u64:
+            return b(x) + 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(a(1) & 1)
+
+    Good:
+
+        @bpf.func
+        def b(x: u64) -> u64:
+            return x + bpf_ktime_get_ns()
+
+
+        @bpf.func
+        def a(x: u64) -> u64:
+            return b(x) + 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return i32(a(1) & 1)
+    """
+
+    code = "E0504"
+    title = "the calls of `{program}` are {depth} deep; BPF allows 8: {chain}"
+    label = "1. the program"
+    help = "let the compiler put functions into their callers: `@bpf.func(inline=True)`"
+    program: str
+    depth: int
+    chain: str
+
+
+class TailCallStack(ErrorClass):
+    """A function makes a tail call while its callers hold too much of the stack.
+
+    A tail call leaves the function's frame but not those of its callers, and 33 may follow each other; so the kernel
+    allows them in functions only while the frames before take less than 256 bytes.
+
+    Bad:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        paths = bpf.HashMap[u32, Path](max_entries=16)
+        next_programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.func(noinline=True)
+        def go_on(ctx: bpf.XdpContext) -> i64:
+            next_programs.tail_call(ctx, 0)
+            return 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            path = Path()
+            path.text[0] = 2
+            paths[1] = path
+            return i32(go_on(ctx))
+
+    Good:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        paths = bpf.HashMap[u32, Path](max_entries=16)
+        next_programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            path = Path()
+            path.text[0] = 2
+            paths[1] = path
+            next_programs.tail_call(ctx, 0)
+            return XDP_PASS
+    """
+
+    code = "E0505"
+    title = "`{function}` makes a tail call with {size} bytes of its callers' stack in use; 255 are allowed"
+    label = "tail call"
+    help = "make the tail call in the program itself, or keep the callers' large values in a map"
+    function: str
+    size: int
 
 
 class VariableTooLarge(ErrorClass):

@@ -465,6 +465,131 @@ class HelperNotAvailable(ErrorClass):
     section: str
 
 
+class HelperTooNew(ErrorClass):
+    """A helper came with a newer kernel than the one compiled for.
+
+    With `kernel="5.4"`, or `--kernel 5.4`, the program is to run on that kernel and all after it.
+
+    Bad, for kernel 5.4:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print(f"{bpf_jiffies64()}")
+            return XDP_PASS
+
+    Good, for kernel 5.4:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print(f"{bpf_ktime_get_ns()}")
+            return XDP_PASS
+    """
+
+    code = "E0421"
+    title = "`{helper}` came with kernel {since}{programs}; this is compiled for {kernel}"
+    label = "calls `{helper}`"
+    help = "leave it out, or compile for kernel {since} and newer"
+    helper: str
+    since: str
+    kernel: str
+    programs: str = ""
+
+
+class HookTooNew(ErrorClass):
+    """A kind of program came with a newer kernel than the one compiled for.
+
+    Bad, for kernel 5.15:
+
+        @bpf.tcx_ingress
+        def prog(ctx: bpf.TcContext) -> int:
+            return TC_ACT_OK
+
+    Good, for kernel 5.15:
+
+        @bpf.tc
+        def prog(ctx: bpf.TcContext) -> int:
+            return TC_ACT_OK
+    """
+
+    code = "E0427"
+    title = "`{section}` programs came with kernel {since}; this is compiled for {kernel}"
+    label = "cannot be loaded there"
+    help = "compile for kernel {since} and newer"
+    section: str
+    since: str
+    kernel: str
+
+
+class MapTooNew(ErrorClass):
+    """A map's type came with a newer kernel than the one compiled for.
+
+    Bad, for kernel 5.4:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+
+    Good, for kernel 5.4:
+
+        events = bpf.PerfEventArray[u64]()
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
+
+    code = "E0428"
+    title = "`{map}` is {type}, which came with kernel {since}; this is compiled for {kernel}"
+    label = "cannot be created there"
+    help = "compile for kernel {since} and newer"
+    map: str
+    type: str
+    since: str
+    kernel: str
+
+
+class FeatureTooNew(ErrorClass):
+    """Something in the program needs a newer kernel than the one compiled for.
+
+    Functions that are not put into their callers need kernel 4.16, global variables 5.2, loops that are not unrolled
+    5.3, exported functions 5.6, tail calls in programs that have functions 5.10, atomic operations other than adding
+    5.12.
+
+    Bad, for kernel 4.19:
+
+        seen: bpf.Global[u64] = 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            global seen
+            seen += 1
+            return XDP_PASS
+
+    Good, for kernel 4.19:
+
+        seen = bpf.Array[u64](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            seen[0] += 1
+            return XDP_PASS
+    """
+
+    code = "E0429"
+    title = "{feature} needs kernel {since}; this is compiled for {kernel}"
+    label = "not there"
+    help = "compile for kernel {since} and newer"
+    feature: str
+    since: str
+    kernel: str
+
+
 class HelperNeedsGpl(ErrorClass):
     """A helper is for GPL-compatible programs only.
 

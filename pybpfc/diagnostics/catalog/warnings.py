@@ -161,3 +161,64 @@ class EndlessLoop(WarningClass):
     title = "this loop has no way out"
     label = "no `break` or `return` inside"
     help = "add a `break`: the verifier refuses a program that does not end"
+
+
+class StackNeedsNewer(WarningClass):
+    """The program's stack fits only on newer kernels.
+
+    Frames are rounded up to 32 bytes by kernels before 6.9 and to 16 since; from 6.13 on x86-64 each function of a
+    tracing program has a stack of its own. `kernel="6.13"` says that older ones need not run the program.
+
+    Bad:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        paths = bpf.HashMap[u32, Path](max_entries=16)
+
+
+        @bpf.func(noinline=True)
+        def remember(key: u32) -> u64:
+            path = Path()
+            path.text[0] = 1
+            paths[key] = path
+            return 0
+
+
+        @bpf.raw_tracepoint("sys_enter")
+        def prog(ctx: bpf.RawTracepointContext) -> int:
+            path = Path()
+            path.text[0] = 2
+            paths[1] = path
+            return i32(remember(2))
+
+    Good:
+
+        @bpf.struct
+        class Path:
+            text: Annotated[bytes, 300]
+
+
+        paths = bpf.HashMap[u32, Path](max_entries=16)
+        scratch = bpf.PerCpuArray[Path](max_entries=1)
+
+
+        @bpf.raw_tracepoint("sys_enter")
+        def prog(ctx: bpf.RawTracepointContext) -> int:
+            path = scratch.lookup(0)
+            if path is None:
+                return 0
+            path.text[0] = 2
+            paths[1] = path
+            return 0
+    """
+
+    code = "W0502"
+    title = "`{program}` and the functions it calls take {size} bytes of stack, which needs kernel {since}"
+    label = "kernels before that have 512 bytes for all of them"
+    help = "keep large values in a map: `scratch = bpf.PerCpuArray[T](max_entries=1)`, then `scratch.lookup(0)`"
+    program: str
+    size: int
+    since: str

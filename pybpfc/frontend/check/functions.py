@@ -25,7 +25,8 @@ from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
 from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
 
 if TYPE_CHECKING:
-    from pybpfc.frontend.unit import Request, Unit
+    from pybpfc.frontend.typed_ast import FunctionKey
+    from pybpfc.frontend.unit import Unit
     from pybpfc.lang.programs import Program
 
 
@@ -52,14 +53,14 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from _own_nodes(child)
 
 
-def check_function(unit: Unit, request: Request) -> t.TFunction | None:
-    """A `@bpf.func` function that something calls; None after a diagnostic."""
-    function = request.key.function
+def check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
+    """A `@bpf.func` function; None after a diagnostic."""
+    function = key.function
     captured, signature = unit.capture(function), unit.signature(function)
     if captured is None or signature is None:
         return None
     c = FunctionChecker(unit, captured, desugar(captured.node, None), signature.result, None)
-    c.caller = request.key.name
+    c.caller = key.name
     params = [
         c.declare(p.name, p.type, c.span(a), i)
         for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
@@ -69,7 +70,7 @@ def check_function(unit: Unit, request: Request) -> t.TFunction | None:
         return None
     inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if function.noinline else t.Inlining.DEFAULT
     return t.TFunction(
-        request.key.name,
+        key.name,
         tuple(params),
         signature.result,
         body,

@@ -10,7 +10,6 @@ import ast
 import keyword as keywords
 
 from pybpfc.abi.helpers import ArgKind, Helper, Param, RetKind
-from pybpfc.abi.program_types import match_section
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
@@ -19,6 +18,7 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may
 from pybpfc.frontend.check.maps import check_key, check_stored, in_memory
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.contexts import uapi_struct
+from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.types import (
     ERROR,
     I64,
@@ -77,23 +77,13 @@ def available(c: FunctionChecker, span: Span, helper: Helper) -> bool:
     """Whether the helper may be called here, by the program's type and the licence; a diagnostic if not."""
     if c.program is None:
         c.unit.helper_calls.setdefault(c.caller, []).append((helper, span))
-    elif (mistake := forbidden(helper, c.program)) is not None:
+    elif (mistake := forbidden(helper, c.program.section, c.program.type.name)) is not None:
         c.error(mistake, span)
         return False
     if helper.gpl and not c.unit.gpl_compatible:
         c.error(catalog.HelperNeedsGpl(helper.name, c.unit.license), span)
         return False
     return True
-
-
-def forbidden(helper: Helper, program: t.ProgramKind) -> catalog.ErrorClass | None:
-    """Why a program of this kind may not call the helper; None when it may."""
-    section = match_section(program.section)
-    if not helper.usable(program.type.name, section.expected_attach_type if section is not None else None):
-        return catalog.HelperNotAvailable(helper.name, program.type.name, program.section)
-    if helper.sleepable_only and not (section is not None and section.sleepable):
-        return catalog.HelperNeedsSleep(helper.name)
-    return None
 
 
 def _bind(c: FunctionChecker, node: ast.Call, helper: Helper) -> dict[str, t.Expr] | None:

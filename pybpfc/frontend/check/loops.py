@@ -24,6 +24,10 @@ MAX_WORK = 100_000
 """Loops of more rounds times instructions are left to `bpf_loop`: the verifier walks a million instructions at most."""
 
 
+MAX_OPEN_WORK = 5_000
+"""The same for loops of which only the most rounds is known: the verifier walks on from the end of each."""
+
+
 def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
     """Check a loop body from `entry`: its statements, how it is left, and the state at its end."""
     from pybpfc.frontend.check.statements import check_block
@@ -100,9 +104,9 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
             return None
     variable, stop = c.variables.get(name), _constant(c, limit)
     known = entry.ranges.get(variable) if variable is not None else None
-    changes = [n for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and n.id == name and _is_store(n)]
+    changes = [n for s in body for n in ast.walk(s) if _stored_name(n) == name]
     steps = [s for s in body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) and s.target.id == name]
-    if stop is None or known is None or len(changes) != 1 or len(steps) != 1:
+    if stop is None or known is None or known[0] != known[1] or len(changes) != 1 or len(steps) != 1:
         return None
     step = _constant(c, steps[0].value)
     down = isinstance(steps[0].op, ast.Sub)
@@ -110,7 +114,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
         return None
     if not isinstance(op, (ast.Gt | ast.GtE) if down else (ast.Lt | ast.LtE)) or _skips(body, steps[0]):
         return None
-    rounds = abs(stop - known[1 if down else 0]) // step + 1
+    rounds = abs(stop - known[0]) // step + 1
     return rounds if rounds * _weight(body) <= MAX_WORK else None
 
 
@@ -120,10 +124,6 @@ def _constant(c: FunctionChecker, node: ast.expr) -> int | None:
     with c.speculation():
         value = check(c, node)
     return value.value if isinstance(value, t.Literal) else None
-
-
-def _is_store(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)
 
 
 def _skips(body: list[ast.stmt], step: ast.stmt) -> bool:
@@ -194,7 +194,8 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     if trips is None or variable is None:
         declare_failed(c, target)
         return []
-    if trips * _weight(node.body) > MAX_WORK:
+    known = isinstance(start, t.Literal) and isinstance(stop, t.Literal)
+    if trips * _weight(node.body) > (MAX_WORK if known else MAX_OPEN_WORK):
         return callbacks.check_range_loop(c, node, bounds=_loop_range(c, start, stop, step))
     bounds = _loop_range(c, start, stop, step)
     starts, stops = value_range(c, start), value_range(c, stop)
@@ -224,8 +225,14 @@ def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
 
 def stored_names(body: list[ast.stmt]) -> set[str]:
     """The names a loop's body assigns."""
-    nodes = (n for s in body for n in ast.walk(s))
-    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {name for s in body for n in ast.walk(s) if (name := _stored_name(n))}
+
+
+def _stored_name(node: ast.AST) -> str | None:
+    """The name that a node of the tree sets: a target, or what a pattern captures."""
+    if isinstance(node, ast.Name):
+        return node.id if isinstance(node.ctx, ast.Store) else None
+    return node.name if isinstance(node, ast.MatchAs) else None
 
 
 def for_body(

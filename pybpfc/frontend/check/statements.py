@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 
 from pybpfc.abi.helpers import HELPERS
+from pybpfc.abi.stack import MAX_STACK
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
@@ -48,9 +49,6 @@ from pybpfc.lang.types import (
 )
 
 Stmts = tuple[t.Stmt, ...]
-
-STACK_SIZE = 512
-"""Bytes of stack that a BPF function has."""
 
 
 def check_block(c: FunctionChecker, body: Sequence[ast.stmt]) -> Stmts:
@@ -302,7 +300,7 @@ def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
 def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST, reserved: bool) -> t.Bind:
     if isinstance(value, t.AddressOf) and isinstance(value.place, t.NewArray | t.NewStruct):
         size = size_of(value.place.type)
-        if size > STACK_SIZE:
+        if size > MAX_STACK:
             c.error(catalog.VariableTooLarge(variable.name, size), variable.span)
     flow = c.require_flow()
     nonnull = isinstance(value.type, Pointer) and not _nullable(value)

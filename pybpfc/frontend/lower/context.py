@@ -55,6 +55,7 @@ class Lowering:
     counted: set[t.Variable] = field(default_factory=set)
     outer: Lowering | None = None
     frame_parameter: Local | None = None
+    unknown: Local | None = None
     frame: Local | None = None
     frame_struct: Struct | None = None
     shared: dict[t.Variable, Field] = field(default_factory=dict)
@@ -82,21 +83,22 @@ class Lowering:
 
     def read_variable(self, variable: t.Variable) -> Value:
         """A variable's value, wherever it is kept."""
-        from pybpfc.frontend.lower.callbacks import shared_place
+        from pybpfc.frontend.lower.callbacks import shared_place, unpredicted
 
         place = shared_place(self, variable)
         if place is None:
             return self.b.read(self.locals[variable])
         assert isinstance(place.type, Pointer)
-        return self.b.convert(self.b.load(place, place.type.to), register_type(variable.type))
+        return self.b.convert(unpredicted(self, self.b.load(place, place.type.to)), register_type(variable.type))
 
     def write_variable(self, variable: t.Variable, value: Value) -> None:
         """Set a variable, wherever it is kept."""
-        from pybpfc.frontend.lower.callbacks import shared_place, store_shared
+        from pybpfc.frontend.lower.callbacks import shared_place
 
         place, value = shared_place(self, variable), self.b.convert(value, register_type(variable.type))
         if place is not None:
-            store_shared(self, place, value)
+            assert isinstance(place.type, Pointer)
+            self.b.store(place, self.b.convert(value, place.type.to))
         else:
             self.b.write(self.locals[variable], value)
 

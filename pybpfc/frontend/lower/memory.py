@@ -63,7 +63,11 @@ def alignment(place: t.Expr) -> int:
 
 def load(low: Lowering, pointer: Value, type: Type) -> Value:
     """Read a scalar as it lies in memory, into host order."""
-    value = low.b.load(pointer, register_type(type))
+    from pybpfc.frontend.lower.callbacks import unpredicted
+
+    value: Value = low.b.load(pointer, register_type(type))
+    if isinstance(pointer.type, Pointer) and pointer.type.space is Space.STACK:
+        value = unpredicted(low, value)
     if isinstance(type, Int) and type.big_endian:
         return low.b.byte_swap(value)
     return value
@@ -105,7 +109,7 @@ def _load_bits(low: Lowering, address: Value, field: Field) -> Value:
     pointer, unit, width, shift = _bit_unit(low, address, field)
     signed = as_int(field.type).signed
     b, wide = low.b, Int(unit.bits, signed)
-    value = b.load(pointer, unit)
+    value = load(low, pointer, unit)
     value = b.arith(ArithOp.LSH, value, low.constant(unit, unit.bits - width - shift))
     down = ArithOp.ARSH if signed else ArithOp.RSH
     return b.convert(b.arith(down, b.convert(value, wide), low.constant(wide, unit.bits - width)), field.type)

@@ -119,8 +119,12 @@ def _for_range(low: Lowering, s: t.ForRange) -> None:
     b.jump(head)
     b.place(head)
     b.span = s.span
-    predicate = Predicate.LT if s.step > 0 else Predicate.GT
-    b.branch(b.compare(predicate, b.read(counter), b.read(stop)), body, ended)
+    predicate = Predicate.GT if s.step > 0 else Predicate.LT
+    if not (isinstance(s.start, t.Literal) and isinstance(s.stop, t.Literal)):
+        # LLVM would count down to zero and test `!= 0`, from which verifiers before 6.8 learn nothing; and they decide
+        # a comparison of two registers only when the second is the one they know
+        b.write(counter, b.opaque(b.read(counter)))
+    b.branch(b.compare(predicate, b.read(stop), b.read(counter)), body, ended)
     b.place(body)
     low.write_variable(s.variable, b.read(counter))
     low.loops.append(LoopBlocks(done, step))

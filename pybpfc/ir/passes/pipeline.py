@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pybpfc.diagnostics.errors import CompilerBug
+from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.ir.module import Module, Target
+from pybpfc.ir.passes.availability import check_availability
 from pybpfc.ir.passes.lower_division import lower_division
 from pybpfc.ir.passes.lower_maps import lower_maps
 from pybpfc.ir.passes.lower_packets import lower_packets
@@ -33,6 +35,15 @@ PASSES: tuple[Pass, ...] = (
     Pass("packets", lower_packets, lowers_all=True),
     Pass("division", lower_division, lowers_all=True),
 )
+
+CHECKS: tuple[Callable[[Module, Target, DiagnosticSink], None], ...] = (check_availability,)
+"""What is checked of the module after all passes."""
+
+
+def run_checks(module: Module, target: Target, sink: DiagnosticSink) -> None:
+    """Report what only the finished module shows to be wrong."""
+    for check in CHECKS:
+        check(module, target, sink)
 
 
 def run_passes(module: Module, target: Target, *, verify: bool = True, dump: Path | None = None) -> Module:

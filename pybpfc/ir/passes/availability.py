@@ -1,0 +1,140 @@
+"""What the module uses must be there: for its program types and hooks, its licence, and the kernel it is compiled for.
+
+This sees what the frontend does not: the helpers that other constructs became, in all functions that a program reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pybpfc.abi import alternatives
+from pybpfc.abi.helpers import Helper
+from pybpfc.abi.insn import ISA_SINCE
+from pybpfc.abi.map_types import MAP_TYPES
+from pybpfc.abi.program_types import GPL_COMPATIBLE, match_section
+from pybpfc.abi.versions import FEATURE_SINCE, KernelVersion
+from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.diagnostics.span import Span
+from pybpfc.ir import ops
+from pybpfc.ir.module import Function, Linkage, Module, ProgramInfo, Target
+
+MORE = 3
+"""Further uses of the same thing that a diagnostic shows."""
+
+
+def check_availability(module: Module, target: Target, sink: DiagnosticSink) -> None:
+    """Report helpers, hooks, maps and instructions that are not to be had."""
+    for program in module.functions:
+        if program.program is not None:
+            reached = _reached(module, program)
+            _check_helpers(module, program.program, reached, target, sink)
+    if target.kernel is not None:
+        _check_hooks(module, target.kernel, sink)
+        _check_maps(module, target.kernel, sink)
+        _check_features(module, target.kernel, sink)
+
+
+def _reached(module: Module, program: Function) -> list[Function]:
+    """The functions a program runs, itself first."""
+    found = [program]
+    for function in found:
+        for op in _ops(function):
+            names = [v.name for v in op.operands() if isinstance(v, ops.FunctionPointer)]
+            for name in (*names, *([op.function] if isinstance(op, ops.Call) else [])):
+                callee = module.function(name)
+                if callee not in found:
+                    found.append(callee)
+    return found
+
+
+def _ops(function: Function) -> Iterator[ops.Op]:
+    return (op for block in function.blocks for op in block.ops)
+
+
+def forbidden(helper: Helper, section_name: str, program_type: str) -> catalog.ErrorClass | None:
+    """Why programs of this section may not call the helper; None when they may."""
+    section = match_section(section_name)
+    if not helper.usable(program_type, section.expected_attach_type if section is not None else None):
+        return catalog.HelperNotAvailable(helper.name, program_type, section_name)
+    if helper.sleepable_only and not (section is not None and section.sleepable):
+        return catalog.HelperNeedsSleep(helper.name)
+    return None
+
+
+def _check_helpers(
+    module: Module, program: ProgramInfo, functions: Iterable[Function], target: Target, sink: DiagnosticSink
+) -> None:
+    uses: dict[Helper, list[Span]] = {}
+    for function in functions:
+        for op in _ops(function):
+            if isinstance(op, ops.HelperCall):
+                uses.setdefault(op.helper, []).append(op.span)
+    for helper, spans in uses.items():
+        mistake = forbidden(helper, program.section, program.type.name)
+        since = helper.since_in(program.type.name)
+        helps: list[str] = []
+        if mistake is None and helper.gpl and module.license not in GPL_COMPATIBLE:
+            mistake = catalog.HelperNeedsGpl(helper.name, module.license)
+        if mistake is None and target.kernel is not None and since > target.kernel:
+            where = "" if since == helper.since else f" for `{program.section.partition('/')[0]}` programs"
+            mistake = catalog.HelperTooNew(helper.name, str(since), str(target.kernel), where)
+            instead = alternatives.HELPERS.get(helper.name)
+            helps = [f"use {instead}"] if instead is not None else []
+        if mistake is not None:
+            sink.emit(mistake.at(spans[0], labels=_further(spans), helps=helps))
+
+
+def _further(spans: list[Span]) -> list[Label]:
+    """The places of further uses."""
+    return [Label(span, "and here") for span in dict.fromkeys(spans) if span != spans[0]][:MORE]
+
+
+def _check_hooks(module: Module, kernel: KernelVersion, sink: DiagnosticSink) -> None:
+    for function in module.functions:
+        section = match_section(function.program.section) if function.program is not None else None
+        if function.program is not None and section is not None and section.since > kernel:
+            kind = catalog.HookTooNew(section.name, str(section.since), str(kernel))
+            sink.emit(kind.at(function.span))
+
+
+def _check_maps(module: Module, kernel: KernelVersion, sink: DiagnosticSink) -> None:
+    for found in module.maps:
+        kind = MAP_TYPES.get(found.declaration.type_name)
+        if kind is not None and kind.since > kernel:
+            instead = alternatives.MAP_TYPES.get(kind.name)
+            mistake = catalog.MapTooNew(found.name, kind.name, str(kind.since), str(kernel))
+            sink.emit(mistake.at(found.span, helps=[f"use {instead}"] if instead is not None else []))
+
+
+def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink) -> None:
+    """Instructions, data sections and kinds of functions that came later."""
+
+    def need(since: KernelVersion, what: str, spans: list[Span], help: str) -> None:
+        if since > kernel:
+            kind = catalog.FeatureTooNew(what, str(since), str(kernel))
+            sink.emit(kind.at(spans[0], labels=_further(spans), helps=[help]))
+
+    data: dict[str, list[Span]] = {}
+    for function in module.functions:
+        if function.linkage is Linkage.GLOBAL:
+            help = "leave `exported=True` out"
+            need(FEATURE_SINCE["exported"], "a function verified on its own", [function.span], help)
+        used = {v.id for op in _ops(function) for v in op.operands() if isinstance(v, ops.Temp)}
+        for op in _ops(function):
+            if isinstance(op, ops.Atomic) and _is_newer(op, used):
+                help = "older kernels add atomically, without giving the old value"
+                need(ISA_SINCE["atomics"], "this atomic operation", [op.span], help)
+            for value in op.operands():
+                if isinstance(value, ops.GlobalPointer):
+                    name = value.variable.name
+                    what = f"the global variable `{name}`" if value.variable.exported else "constant data"
+                    data.setdefault(what, []).append(op.span)
+    for what, spans in data.items():
+        need(FEATURE_SINCE["globals"], what, spans, "keep it in a `bpf.Array` of one entry")
+
+
+def _is_newer(op: ops.Atomic, used: set[int]) -> bool:
+    """Whether an atomic operation is more than an addition whose result nobody wants."""
+    return op.op is not ops.AtomicOp.ADD or (op.result is not None and op.result.id in used)
