@@ -195,21 +195,17 @@ if TYPE_CHECKING:
     from pybpfc.lang.other_maps import ArrayOfMaps as ArrayOfMaps
     from pybpfc.lang.other_maps import BloomFilter as BloomFilter
     from pybpfc.lang.other_maps import CgroupArray as CgroupArray
-    from pybpfc.lang.other_maps import CgroupStorage as CgroupStorage
     from pybpfc.lang.other_maps import CpuMap as CpuMap
     from pybpfc.lang.other_maps import DevMap as DevMap
     from pybpfc.lang.other_maps import DevMapHash as DevMapHash
     from pybpfc.lang.other_maps import HashOfMaps as HashOfMaps
-    from pybpfc.lang.other_maps import InodeStorage as InodeStorage
     from pybpfc.lang.other_maps import ProgArray as ProgArray
     from pybpfc.lang.other_maps import Queue as Queue
     from pybpfc.lang.other_maps import ReuseportSockArray as ReuseportSockArray
-    from pybpfc.lang.other_maps import SkStorage as SkStorage
     from pybpfc.lang.other_maps import SockHash as SockHash
     from pybpfc.lang.other_maps import SockMap as SockMap
     from pybpfc.lang.other_maps import Stack as Stack
     from pybpfc.lang.other_maps import StackTrace as StackTrace
-    from pybpfc.lang.other_maps import TaskStorage as TaskStorage
     from pybpfc.lang.other_maps import XskMap as XskMap
     from pybpfc.lang.pointers import Embedded as Embedded
     from pybpfc.lang.pointers import Ptr as Ptr
@@ -218,6 +214,10 @@ if TYPE_CHECKING:
     from pybpfc.lang.programs import Link as Link
     from pybpfc.lang.programs import Program as Program
     from pybpfc.lang.programs import TestRun as TestRun
+    from pybpfc.lang.storage_maps import CgroupStorage as CgroupStorage
+    from pybpfc.lang.storage_maps import InodeStorage as InodeStorage
+    from pybpfc.lang.storage_maps import SkStorage as SkStorage
+    from pybpfc.lang.storage_maps import TaskStorage as TaskStorage
     from pybpfc.lang.struct import asdict as asdict
     from pybpfc.lang.struct import kernel_struct as kernel_struct
     from pybpfc.lang.struct import struct as struct
@@ -269,12 +269,12 @@ _EXPORTS: dict[str, str] = {
     ),
     "pybpfc.lang.opaque": "Dynptr ListHead ListNode RbNode RbRoot RefCount SpinLock Timer Workqueue",
     "pybpfc.lang.other_maps": (
-        "Arena ArrayOfMaps BloomFilter CgroupArray CgroupStorage CpuMap DevMap DevMapHash HashOfMaps "
-        "InodeStorage ProgArray Queue ReuseportSockArray SkStorage SockHash SockMap Stack StackTrace "
-        "TaskStorage XskMap"
+        "Arena ArrayOfMaps BloomFilter CgroupArray CpuMap DevMap DevMapHash HashOfMaps ProgArray Queue "
+        "ReuseportSockArray SockHash SockMap Stack StackTrace XskMap"
     ),
     "pybpfc.lang.pointers": "Embedded Ptr UserPtr bits",
     "pybpfc.lang.programs": "Link Program TestRun",
+    "pybpfc.lang.storage_maps": "CgroupStorage InodeStorage SkStorage TaskStorage",
     "pybpfc.lang.struct": "asdict kernel_struct struct union",
 }
 _MODULES: dict[str, str] = {name: module for module, names in _EXPORTS.items() for name in names.split()}

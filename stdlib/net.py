@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated
 
-from pybpfc.lang.integers import be16, be32, u8
+from pybpfc.lang.integers import be16, be32, u8, u32
 from pybpfc.lang.struct import struct
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @struct
@@ -111,6 +113,49 @@ class arphdr:
     ar_sip: be32
     ar_tha: Annotated[bytes, 6]
     ar_tip: be32
+
+
+@struct
+class ip4_lpm:
+    """The key of an IPv4 `LpmTrie`; in user space a network or an address will do: `routes["10.0.0.0/8"] = 1`."""
+
+    prefixlen: u32
+    addr: be32
+
+    @property
+    def network(self) -> ipaddress.IPv4Network:
+        """The prefix as a network, in user space."""
+        return ipaddress.IPv4Network((self.addr, self.prefixlen))
+
+    @classmethod
+    def __bpf_from__(cls, value: object) -> ip4_lpm:
+        network = ipaddress.IPv4Network(_network(value, "IPv4"))
+        return cls(prefixlen=network.prefixlen, addr=int(network.network_address))
+
+
+@struct
+class ip6_lpm:
+    """The key of an IPv6 `LpmTrie`; in user space a network or an address will do: `routes["2001:db8::/32"] = 1`."""
+
+    prefixlen: u32
+    addr: Annotated[bytes, 16]
+
+    @property
+    def network(self) -> ipaddress.IPv6Network:
+        """The prefix as a network, in user space."""
+        return ipaddress.IPv6Network((self.addr, self.prefixlen))
+
+    @classmethod
+    def __bpf_from__(cls, value: object) -> ip6_lpm:
+        network = ipaddress.IPv6Network(_network(value, "IPv6"))
+        return cls(prefixlen=network.prefixlen, addr=network.network_address.packed)
+
+
+def _network(value: object, kind: str) -> str:
+    """A network or an address, as text or of `ipaddress`, as text."""
+    if not isinstance(value, str | ipaddress.IPv4Network | ipaddress.IPv6Network | _Address):
+        raise ValueError(f"an {kind} network or address is wanted, not {value!r}")
+    return str(value)
 
 
 def ip4(text: str) -> int:

@@ -19,7 +19,10 @@ ByteOrder: TypeAlias = Literal["little", "big"]
 
 @frozen
 class ContextField:
-    """One field: offset and size in bytes; `pointer` names what it leads to, if it is an address."""
+    """One field: offset and size in bytes; `pointer` names what it leads to, if it is an address.
+
+    The verifier takes a `nullable` pointer for one that may be null until the program has looked.
+    """
 
     name: str
     offset: int
@@ -29,6 +32,7 @@ class ContextField:
     pointer: str
     writable: bool
     short: bool = False
+    nullable: bool = False
 
     def encode(self, value: int, order: ByteOrder) -> bytes:
         """The field's bytes on a machine of a byte order; `value` is in host order. May raise OverflowError."""
@@ -58,7 +62,7 @@ class ContextStruct:
 
 
 # name → size, fields as "name offset size flags"; flags: s signed, b big-endian, h a 16-bit big-endian number in four
-# bytes, w writable, *name a pointer to it
+# bytes, w writable, *name a pointer to it, ? one that may be null
 _ROWS: dict[str, tuple[int, str]] = {
     "__sk_buff": (
         192,
@@ -67,7 +71,7 @@ _ROWS: dict[str, tuple[int, str]] = {
         "hash 68 4; tc_classid 72 4 w; data 76 4; data_end 80 4; napi_id 84 4; family 88 4; remote_ip4 92 4 b; "
         "local_ip4 96 4 b; remote_ip6 100 16 b; local_ip6 116 16 b; remote_port 132 4 b; local_port 136 4; "
         "data_meta 140 4; flow_keys 144 8 *bpf_flow_keys; tstamp 152 8 w; wire_len 160 4; gso_segs 164 4; "
-        "sk 168 8 *bpf_sock; gso_size 176 4; tstamp_type 180 1; hwtstamp 184 8",
+        "sk 168 8 ?*bpf_sock; gso_size 176 4; tstamp_type 180 1; hwtstamp 184 8",
     ),
     "xdp_md": (
         24,
@@ -86,7 +90,7 @@ _ROWS: dict[str, tuple[int, str]] = {
         "rcv_nxt 100 4; snd_nxt 104 4; snd_una 108 4; mss_cache 112 4; ecn_flags 116 4; rate_delivered 120 4; "
         "rate_interval_us 124 4; packets_out 128 4; retrans_out 132 4; total_retrans 136 4; segs_in 140 4; "
         "data_segs_in 144 4; segs_out 148 4; data_segs_out 152 4; lost_out 156 4; sacked_out 160 4; "
-        "sk_txhash 164 4 w; bytes_received 168 8; bytes_acked 176 8; sk 184 8 *bpf_sock; skb_data 192 8 *void; "
+        "sk_txhash 164 4 w; bytes_received 168 8; bytes_acked 176 8; sk 184 8 ?*bpf_sock; skb_data 192 8 *void; "
         "skb_data_end 200 8 *void; skb_len 208 4; skb_tcp_flags 212 4; skb_hwtstamp 216 8",
     ),
     "sk_msg_md": (
@@ -97,11 +101,11 @@ _ROWS: dict[str, tuple[int, str]] = {
     "sk_reuseport_md": (
         56,
         "data 0 8 *void; data_end 8 8 *void; len 16 4; eth_protocol 20 4 h; ip_protocol 24 4; bind_inany 28 4; "
-        "hash 32 4; sk 40 8 *bpf_sock; migrating_sk 48 8 *bpf_sock",
+        "hash 32 4; sk 40 8 *bpf_sock; migrating_sk 48 8 ?*bpf_sock",
     ),
     "bpf_sk_lookup": (
         72,
-        "sk 0 8 *bpf_sock; cookie 0 8; family 8 4; protocol 12 4; remote_ip4 16 4 b; remote_ip6 20 16 b; "
+        "sk 0 8 ?*bpf_sock; cookie 0 8; family 8 4; protocol 12 4; remote_ip4 16 4 b; remote_ip6 20 16 b; "
         "remote_port 36 2 b; local_ip4 40 4 b; local_ip6 44 16 b; local_port 60 4; ingress_ifindex 64 4",
     ),
     "bpf_sock": (
@@ -144,7 +148,7 @@ def _field(text: str) -> ContextField:
     name, offset, size, *rest = text.split(" ")
     flags, _, pointer = (rest[0] if rest else "").partition("*")
     signed, big = "s" in flags, "b" in flags
-    return ContextField(name, int(offset), int(size), signed, big, pointer, "w" in flags, "h" in flags)
+    return ContextField(name, int(offset), int(size), signed, big, pointer, "w" in flags, "h" in flags, "?" in flags)
 
 
 def registers(machine: str) -> ContextStruct:

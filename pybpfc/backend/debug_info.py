@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pybpfc.backend.maps import Attribute, map_attributes, record_type
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import record_name
 from pybpfc.ir.module import Function, GlobalVar, Linkage, MapDef, Module
@@ -210,26 +211,33 @@ class DebugInfo:
         """The node of the licence's text."""
         return self.variable("_license", self.type(Array(CHAR, length, View.STR)), Span(self.module.file, 1, 1, 1, 1))
 
-    def map(self, map: MapDef, attributes: list[tuple[str, int | Type]], record: Type | None) -> str:
-        """The node of a map: a struct of pointers, in libbpf's idiom; `record` is what a buffer holds."""
+    def map(self, map: MapDef, attributes: list[tuple[str, Attribute]]) -> str:
+        """The node of a map: a struct of pointers, in libbpf's idiom."""
+        return self.variable(map.name, self._definition(map, attributes), map.span)
+
+    def _definition(self, map: MapDef, attributes: list[tuple[str, Attribute]]) -> str:
         members: list[str] = []
         for index, (name, value) in enumerate(attributes):
+            size = 64
             if isinstance(value, int):
-                base = self._pointer(self._counted(value, self._record(map, record) if name == "type" else None))
+                element = self._record(map) if name == "type" else None
+                base = self._pointer(self._counted(value, element))
+            elif isinstance(value, MapDef):
+                inner = self._pointer(self._definition(value, map_attributes(value)))
+                base, size = self._counted(0, (inner, 8)), 0
             else:
                 base = self._pointer(self.type(value))
             members.append(
                 self.node(
                     f"!DIDerivedType(tag: DW_TAG_member, name: {quote(name)}, baseType: {base}, "
-                    f"size: 64, offset: {index * 64})"
+                    f"size: {size}, offset: {index * 64})"
                 )
             )
         elements = self.node(f"!{{{', '.join(members)}}}")
-        size = 64 * len(attributes)
-        struct = self.node(
+        size = 64 * sum(not isinstance(value, MapDef) for _, value in attributes)
+        return self.node(
             f"!DICompositeType(tag: DW_TAG_structure_type, size: {size}, elements: {elements})", distinct=True
         )
-        return self.variable(map.name, struct, map.span)
 
     def _counted(self, number: int, element: tuple[str, int] | None) -> str:
         """A number as libbpf writes it: an array of so many elements, whatever they are."""
@@ -240,8 +248,9 @@ class DebugInfo:
             f"size: {8 * size * number}, elements: {subrange})"
         )
 
-    def _record(self, map: MapDef, record: Type | None) -> tuple[str, int] | None:
+    def _record(self, map: MapDef) -> tuple[str, int] | None:
         """A buffer's records under their name, and their size."""
+        record = record_type(map)
         if record is None:
             return None
         name = quote(record_name(map.name))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.backend.debug_info import DebugInfo, quote
-from pybpfc.backend.maps import map_attributes, record_type
+from pybpfc.backend.maps import map_attributes
 from pybpfc.ir import ops
 from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, Target
 from pybpfc.ir.ops import ArithOp, AtomicOp, Predicate
@@ -109,8 +109,8 @@ class _Module:
 
     def _map(self, m: Any) -> str:
         attributes = map_attributes(m)
-        debug = self.debug.map(m, attributes, record_type(m))
-        struct = "{ " + ", ".join("ptr" for _ in attributes) + " }"
+        debug = self.debug.map(m, attributes)
+        struct = "{ " + ", ".join("[0 x ptr]" if name == "values" else "ptr" for name, _ in attributes) + " }"
         return f'{symbol(m.name)} = dso_local global {struct} zeroinitializer, section ".maps", align 8, !dbg {debug}'
 
     def _global(self, g: GlobalVar) -> str:

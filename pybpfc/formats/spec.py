@@ -105,7 +105,7 @@ def record_name(map: str) -> str:
     the length only of the array that an attribute's number is written as: the `type` of a buffer's definition is an
     array of its records, under this name.
     """
-    return f"{map}_record"
+    return f"{map.replace('.', '_')}_record"
 
 
 def lost_name(map: str) -> str:

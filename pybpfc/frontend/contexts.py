@@ -6,6 +6,7 @@ from the running kernel's tracefs for events that only it has.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,11 @@ def uapi_context(struct: ContextStruct) -> ContextType:
     fields: list[Field] = []
     writable: set[str] = set()
     for field in struct.fields:
-        fields.append(Field(field.name, _uapi_type(field.size, field.signed, field.big_endian), field.offset))
+        leads_to = uapi_struct(field.pointer)
+        type = _uapi_type(field.size, field.signed, field.big_endian)
+        if leads_to is not None:
+            type = Pointer(leads_to, Space.BTF, field.nullable)
+        fields.append(Field(field.name, type, field.offset))
         if field.writable:
             writable.add(field.name)
     context.set_layout(tuple(fields), struct.size, 8 if struct.size % 8 == 0 else 4)
@@ -55,6 +60,14 @@ def uapi_context(struct: ContextStruct) -> ContextType:
     if data is not None and end is not None:
         context.packet = (data.offset, end.offset)
     return context
+
+
+@functools.cache
+def uapi_struct(name: str) -> ContextType | None:
+    """What pointers of contexts and helpers lead to, such as `bpf_sock`: read field by field, as contexts are."""
+    from pybpfc.abi.contexts import CONTEXTS
+
+    return uapi_context(CONTEXTS[name]) if name in CONTEXTS else None
 
 
 def _uapi_type(size: int, signed: bool, big_endian: bool) -> Type:

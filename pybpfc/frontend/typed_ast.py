@@ -80,9 +80,10 @@ class GlobalPlace(Expr):
 
 @define
 class MapObject(Expr):
-    """A map, as helpers take it."""
+    """A map, as helpers take it; `reference` leads to one that was found in another map and is like `map`."""
 
     map: MapDef
+    reference: Expr | None = None
 
 
 @define
@@ -283,6 +284,7 @@ class MapMethod(Expr):
     map: MapDef
     method: str
     args: tuple[Expr, ...]
+    reference: Expr | None = None
 
 
 @define

@@ -22,6 +22,7 @@ from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
 from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
+from pybpfc.frontend.inner_maps import InnerMap
 from pybpfc.frontend.signatures import function_signature, is_generic
 from pybpfc.frontend.typed_ast import FunctionKey
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
@@ -54,6 +55,7 @@ class Unit:
     complete: bool = True
     _signatures: dict[int, s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
+    _inner_maps: dict[str, InnerMap] = field(default_factory=dict)
 
     @functools.cached_property
     def files(self) -> FileCache:
@@ -192,6 +194,10 @@ class Unit:
                 self.sink.emit(catalog.DuplicateName(chosen).at(self.binding_span(chosen)))
             self.maps[id(value)] = MapDef(chosen, self._declaration(value, chosen), self.binding_span(chosen))
         return self.maps[id(value)]
+
+    def inner_map(self, outer: MapDef) -> InnerMap:
+        """The type of the maps in a map of maps; always the same for one map."""
+        return self._inner_maps.setdefault(outer.name, InnerMap(outer))
 
     def _declaration(self, value: BpfMap, name: str) -> MapDeclaration:
         """What a map is created from; one that absorbs follow-up errors after a diagnostic."""

@@ -182,21 +182,26 @@ class Builder:
             ops.PacketPointer(context, data_offset, end_offset, offset, size, span=self.span),
         )
 
-    def map_lookup(self, map: MapDef, key: ops.Value, value: Type) -> ops.Temp:
+    def map_lookup(self, map: MapDef, key: ops.Value, value: Type, reference: ops.Value | None = None) -> ops.Temp:
         """Look a key up."""
-        return self._result(Pointer(value, Space.MAP_VALUE, nullable=True), ops.MapLookup(map, key, span=self.span))
+        found = Pointer(value, Space.MAP_VALUE, nullable=True)
+        return self._result(found, ops.MapLookup(map, key, reference, span=self.span))
 
-    def map_update(self, map: MapDef, key: ops.Value, value: ops.Value, flags: ops.Value) -> ops.Temp:
+    def map_update(
+        self, map: MapDef, key: ops.Value, value: ops.Value, flags: ops.Value, reference: ops.Value | None = None
+    ) -> ops.Temp:
         """Store a value."""
-        return self._result(I64, ops.MapUpdate(map, key, value, flags, span=self.span))
+        return self._result(I64, ops.MapUpdate(map, key, value, flags, reference, span=self.span))
 
-    def map_delete(self, map: MapDef, key: ops.Value) -> ops.Temp:
+    def map_delete(self, map: MapDef, key: ops.Value, reference: ops.Value | None = None) -> ops.Temp:
         """Delete an entry."""
-        return self._result(I64, ops.MapDelete(map, key, span=self.span))
+        return self._result(I64, ops.MapDelete(map, key, reference, span=self.span))
 
-    def map_increment(self, map: MapDef, key: ops.Value, value: ops.Value, *, per_cpu: bool) -> None:
+    def map_increment(
+        self, map: MapDef, key: ops.Value, value: ops.Value, *, per_cpu: bool, reference: ops.Value | None = None
+    ) -> None:
         """`m[key] += value`."""
-        self._append(ops.MapIncrement(map, key, value, per_cpu, span=self.span))
+        self._append(ops.MapIncrement(map, key, value, per_cpu, reference, span=self.span))
 
     def print(self, parts: Sequence[str | ops.FormatSpec], values: Sequence[ops.Value]) -> None:
         """Write to the trace pipe."""

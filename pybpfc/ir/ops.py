@@ -352,10 +352,11 @@ class PacketPointer(Op):
 
 @define
 class MapLookup(Op):
-    """High-level: a pointer to the value under a key, or null."""
+    """High-level: a pointer to the value under a key, or null; `reference` is a map that was found in another."""
 
     map: MapDef
     key: Value
+    reference: Value | None = None
 
 
 @define
@@ -366,6 +367,7 @@ class MapUpdate(Op):
     key: Value
     value: Value
     flags: Value
+    reference: Value | None = None
 
 
 @define
@@ -374,6 +376,7 @@ class MapDelete(Op):
 
     map: MapDef
     key: Value
+    reference: Value | None = None
 
 
 @define
@@ -384,6 +387,7 @@ class MapIncrement(Op):
     key: Value
     value: Value
     per_cpu: bool = False
+    reference: Value | None = None
 
 
 @frozen

@@ -163,19 +163,23 @@ def _action(op: ops.Op, names: _Names) -> str:
             return _high_level(op, names)
 
 
+def _map(op: ops.MapLookup | ops.MapUpdate | ops.MapDelete | ops.MapIncrement, names: _Names) -> str:
+    return f"@{op.map.name}" if op.reference is None else names.value(op.reference)
+
+
 def _high_level(op: ops.Op, names: _Names) -> str:
     v = names.value
     match op:
         case ops.PacketPointer():
             return f"packet {v(op.context)} at {v(op.offset)}, {op.size} bytes"
         case ops.MapLookup():
-            return f"lookup @{op.map.name}[{v(op.key)}]"
+            return f"lookup {_map(op, names)}[{v(op.key)}]"
         case ops.MapUpdate():
-            return f"update @{op.map.name}[{v(op.key)}] = {v(op.value)}, flags {v(op.flags)}"
+            return f"update {_map(op, names)}[{v(op.key)}] = {v(op.value)}, flags {v(op.flags)}"
         case ops.MapDelete():
-            return f"delete @{op.map.name}[{v(op.key)}]"
+            return f"delete {_map(op, names)}[{v(op.key)}]"
         case ops.MapIncrement():
-            return f"increment @{op.map.name}[{v(op.key)}] += {v(op.value)}{' per-cpu' if op.per_cpu else ''}"
+            return f"increment {_map(op, names)}[{v(op.key)}] += {v(op.value)}{' per-cpu' if op.per_cpu else ''}"
         case ops.Print():
             return f"print {op.parts!r} {', '.join(v(a) for a in op.values)}".rstrip()
         case _:

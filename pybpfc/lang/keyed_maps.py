@@ -239,6 +239,21 @@ class PerCpuMap(KeyedMap[K, V, PerCpuValues[V]]):
 
         def __setitem__(self, key: K, value: V | list[V]) -> None: ...
 
+        @overload
+        def lookup_percpu(self: PerCpuMap[K, bool], key: K, cpu: int) -> Ptr[bool] | None: ...
+        @overload
+        def lookup_percpu(self: PerCpuMap[K, int], key: K, cpu: int) -> Ptr[int] | None: ...
+        @overload
+        def lookup_percpu(self, key: K, cpu: int) -> V | None: ...
+        def lookup_percpu(self, key: K, cpu: int) -> Any:
+            """In a program: a reference to the value of another CPU, or None (kernel 5.19)."""
+
+    else:
+
+        def lookup_percpu(self, key, cpu):
+            """In a program: a reference to the value of another CPU, or None (kernel 5.19)."""
+            raise in_program_only("lookup_percpu", "use `m[key][cpu]`")
+
     def _decode_value(self, raw: bytes) -> Any:
         codec = self._codecs()[1]
         stride = -(-codec.size // 8) * 8

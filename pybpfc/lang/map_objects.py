@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Protocol
 
-from pybpfc.lang import event_maps, keyed_maps, other_maps
+from pybpfc.lang import event_maps, keyed_maps, other_maps, storage_maps
 from pybpfc.lang.maps import BpfMap, MapDeclaration, MapHandle
 from pybpfc.lang.types import Type
 
@@ -33,7 +33,7 @@ class CreatedMap(MapHandle, Protocol):
 def _classes() -> dict[str, type[BpfMap]]:
     """The classes by the kernel's names of their types."""
     found: dict[str, type[BpfMap]] = {}
-    for module in (keyed_maps, event_maps, other_maps):
+    for module in (keyed_maps, event_maps, other_maps, storage_maps):
         for cls in vars(module).values():
             if isinstance(cls, type) and issubclass(cls, BpfMap) and cls.type_name:
                 found.setdefault(cls.type_name, cls)

@@ -1,17 +1,18 @@
-"""Maps of a special use: queues, programs, devices, sockets, stacks, other maps, storage that belongs to objects."""
+"""Maps of a special use: queues, programs, devices, sockets, stacks, other maps."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pybpfc.lang.errors import DeclarationError
-from pybpfc.lang.maps import MMAPABLE, NO_PREALLOC, BpfMap, MapDeclaration, TypedMap, in_program_only
+from pybpfc.lang.maps import MMAPABLE, BpfMap, MapDeclaration, TypedMap, in_program_only
 from pybpfc.lang.types import I32, U32, U64, Array, Field, Struct, Type
 
 if TYPE_CHECKING:
-    from pybpfc.lang.pointers import Ptr
+    pass
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -99,7 +100,7 @@ class NumberedMap(BpfMap):
 
     def _number_of(self, value: Any) -> Any:
         """The number that stands for `value` in the map."""
-        return _descriptor(value)
+        return descriptor(value)
 
     def __setitem__(self, index: int, value: Any) -> None:
         self.handle.update(self._codecs()[0].encode(index), self._codecs()[1].encode(self._number_of(value)))
@@ -109,7 +110,7 @@ class NumberedMap(BpfMap):
             raise KeyError(index)
 
 
-def _descriptor(value: Any) -> int:
+def descriptor(value: Any) -> int:
     """A descriptor, or that of an object that has one: a program, a map, a socket, a file."""
     if isinstance(value, int):
         return int(value)
@@ -121,13 +122,30 @@ def _descriptor(value: Any) -> int:
     raise TypeError(f"{value!r} has no file descriptor")
 
 
+class Opened:
+    """A descriptor for as long as it takes: opened from a path, or the caller's own."""
+
+    def __init__(self, value: Any, opener: Callable[[Any], int] | None = None) -> None:
+        self.own = opener is not None or isinstance(value, str | os.PathLike)
+        self.value = value
+        self.opener = opener or (lambda path: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+    def __enter__(self) -> int:
+        self.number = self.opener(self.value) if self.own else descriptor(self.value)
+        return self.number
+
+    def __exit__(self, *_: object) -> None:
+        if self.own:
+            os.close(self.number)
+
+
 class ProgArray(NumberedMap):
     """BPF_MAP_TYPE_PROG_ARRAY (kernel 4.2): programs to tail-call; user space stores programs by index."""
 
     type_name = "BPF_MAP_TYPE_PROG_ARRAY"
 
-    def tail_call(self, ctx: object, index: int) -> Any:
-        """In a program: go on with the program at `index`, if there is one."""
+    def tail_call(self, ctx: object, index: int) -> None:
+        """In a program: go on with the program at `index`; comes back only when there is none (33 jumps at most)."""
         raise in_program_only("tail_call", "store programs: `m[index] = obj.programs[name]`")
 
 
@@ -136,8 +154,16 @@ class CgroupArray(NumberedMap):
 
     type_name = "BPF_MAP_TYPE_CGROUP_ARRAY"
 
+    def current_under(self, index: int) -> bool:
+        """In a program: whether the current task is in the cgroup at `index`, or below it (kernel 4.9)."""
+        raise in_program_only("current_under", "store cgroups: `m[index] = path`")
+
+    def packet_under(self, ctx: object, index: int) -> bool:
+        """In a tc program: whether the packet's socket is in the cgroup at `index`, or below it (kernel 4.8)."""
+        raise in_program_only("packet_under", "store cgroups: `m[index] = path`")
+
     def __setitem__(self, index: int, value: Any) -> None:
-        with _Opened(value) as number:
+        with Opened(value) as number:
             super().__setitem__(index, number)
 
 
@@ -145,6 +171,10 @@ class XskMap(NumberedMap):
     """BPF_MAP_TYPE_XSKMAP (kernel 4.18): AF_XDP sockets by queue."""
 
     type_name = "BPF_MAP_TYPE_XSKMAP"
+
+    def __contains__(self, index: object) -> bool:
+        """In a program: whether a socket is bound to the queue (kernel 5.3)."""
+        raise in_program_only("in", "keep the sockets you stored")
 
     def redirect(self, index: int, flags: int = 0) -> int:
         """In a program: send the packet to the socket; returns the XDP action."""
@@ -157,12 +187,28 @@ class SockMap(NumberedMap):
     type_name = "BPF_MAP_TYPE_SOCKMAP"
     stored = U64
 
+    def redirect(self, ctx: object, key: int, flags: int = 0) -> int:
+        """In a sk_skb or sk_msg program: send the data to a socket; SK_PASS, or SK_DROP when there is none."""
+        raise in_program_only("redirect", "store sockets: `m[index] = socket`")
+
+    def update(self, ctx: object, key: int, flags: int = 0) -> int:
+        """In a sockops program: store the socket the program runs for; 0 or a negative errno."""
+        raise in_program_only("update", "store sockets: `m[index] = socket`")
+
+    def delete(self, key: int) -> int:
+        """Delete an entry: 0, or a negative errno when there is none."""
+        return 0 if self.handle.delete(self._codecs()[0].encode(key)) else -errno.ENOENT
+
 
 class ReuseportSockArray(NumberedMap):
     """BPF_MAP_TYPE_REUSEPORT_SOCKARRAY (kernel 4.19): the sockets of a SO_REUSEPORT group."""
 
     type_name = "BPF_MAP_TYPE_REUSEPORT_SOCKARRAY"
     stored = U64
+
+    def select(self, ctx: object, index: int, flags: int = 0) -> int:
+        """In a reuseport program: take the socket at `index`; 0 or a negative errno. The program returns SK_PASS."""
+        raise in_program_only("select", "store sockets: `m[index] = socket`")
 
 
 class SockHash(BpfMap, Generic[K]):
@@ -174,8 +220,20 @@ class SockHash(BpfMap, Generic[K]):
     def _key_value(self) -> tuple[Type | None, Type | None]:
         return self._stored(self._types[0]), U64
 
+    def redirect(self, ctx: object, key: K, flags: int = 0) -> int:
+        """In a sk_skb or sk_msg program: send the data to a socket; SK_PASS, or SK_DROP when there is none."""
+        raise in_program_only("redirect", "store sockets: `m[key] = socket`")
+
+    def update(self, ctx: object, key: K, flags: int = 0) -> int:
+        """In a sockops program: store the socket the program runs for; 0 or a negative errno."""
+        raise in_program_only("update", "store sockets: `m[key] = socket`")
+
+    def delete(self, key: K) -> int:
+        """Delete an entry: 0, or a negative errno when there is none."""
+        return 0 if self.handle.delete(self._codecs()[0].encode(key)) else -errno.ENOENT
+
     def __setitem__(self, key: K, socket: Any) -> None:
-        self.handle.update(self._codecs()[0].encode(key), self._codecs()[1].encode(_descriptor(socket)))
+        self.handle.update(self._codecs()[0].encode(key), self._codecs()[1].encode(descriptor(socket)))
 
     def __delitem__(self, key: K) -> None:
         if not self.handle.delete(self._codecs()[0].encode(key)):
@@ -209,7 +267,7 @@ class _WithProgram(NumberedMap):
                 raise TypeError("this map holds no programs; declare it with `programs=True`")
             super().__setitem__(index, number)
             return
-        entry = (self._number_of(number), _descriptor(program))
+        entry = (self._number_of(number), descriptor(program))
         self.handle.update(self._codecs()[0].encode(index), self._codecs()[1].encode(entry))
 
     def __getitem__(self, index: int) -> Any:
@@ -218,6 +276,10 @@ class _WithProgram(NumberedMap):
         if raw is None:
             raise KeyError(index)
         return self._codecs()[1].decode(raw)
+
+    def __contains__(self, index: object) -> bool:
+        """Whether something is stored at `index`; in programs of device maps only (kernel 5.3)."""
+        return self.handle.lookup(self._codecs()[0].encode(index)) is not None
 
     def redirect(self, index: int, flags: int = 0) -> int:
         """In a program: send the packet there; returns the XDP action."""
@@ -322,8 +384,11 @@ class _Outer(BpfMap):
             )
         return U32
 
+    def __contains__(self, key: object) -> bool:
+        return self.handle.lookup(self._codecs()[0].encode(key)) is not None
+
     def _store(self, key: Any, value: Any) -> None:
-        self.handle.update(self._codecs()[0].encode(key), self._codecs()[1].encode(_descriptor(value)))
+        self.handle.update(self._codecs()[0].encode(key), self._codecs()[1].encode(descriptor(value)))
 
     def _remove(self, key: Any) -> None:
         if not self.handle.delete(self._codecs()[0].encode(key)):
@@ -367,112 +432,3 @@ class HashOfMaps(_Outer, Generic[K, M]):
 
     def __delitem__(self, key: K) -> None:
         self._remove(key)
-
-
-# ----------------------------------------------------------------------------------- storage
-
-
-class LocalStorage(BpfMap, Generic[V]):
-    """A value that belongs to an object of the kernel and goes with it.
-
-    In a program `get(object, create=True)`; in user space a mapping by what names the object.
-    """
-
-    parameters = 1
-    default_entries = 0
-    implied_flags = NO_PREALLOC
-
-    def __init__(self, *, flags: int = 0, pinned: bool | str = False) -> None:
-        super().__init__(0, flags=flags, pinned=pinned)
-
-    def _key_value(self) -> tuple[Type | None, Type | None]:
-        return I32, self._stored(self._types[0])
-
-    if TYPE_CHECKING:
-
-        @overload
-        def get(self: LocalStorage[int], object: Any, *, create: bool = False) -> Ptr[int] | None: ...
-        @overload
-        def get(self, object: Any, *, create: bool = False) -> V | None: ...
-        def get(self, object: Any, *, create: bool = False) -> Any:
-            """In a program: a reference to the object's value, or None."""
-
-    else:
-
-        def get(self, object, *, create=False):
-            """In a program: a reference to the object's value, or None; `create` makes it, zeroed, if it is missing."""
-            raise in_program_only("get", _MAPPING)
-
-    def delete(self, object: Any) -> int:
-        """In a program: delete the object's value; 0 or a negative errno."""
-        raise in_program_only("delete", "use `del m[object]`")
-
-    def _open(self, object: Any) -> _Opened:
-        return _Opened(object)
-
-    def __getitem__(self, object: Any) -> V:
-        """The value of an object; raises KeyError."""
-        with self._open(object) as number:
-            raw = self.handle.lookup(self._codecs()[0].encode(number))
-        if raw is None:
-            raise KeyError(object)
-        value: V = self._codecs()[1].decode(raw)
-        return value
-
-    def __setitem__(self, object: Any, value: V) -> None:
-        with self._open(object) as number:
-            self.handle.update(self._codecs()[0].encode(number), self._codecs()[1].encode(value))
-
-    def __delitem__(self, object: Any) -> None:
-        with self._open(object) as number:
-            found = self.handle.delete(self._codecs()[0].encode(number))
-        if not found:
-            raise KeyError(object)
-
-    def __contains__(self, object: Any) -> bool:
-        with self._open(object) as number:
-            return self.handle.lookup(self._codecs()[0].encode(number)) is not None
-
-
-class _Opened:
-    """A descriptor for as long as it takes: opened from a path, or the caller's own."""
-
-    def __init__(self, value: Any, opener: Callable[[Any], int] | None = None) -> None:
-        self.own = opener is not None or isinstance(value, str | os.PathLike)
-        self.value = value
-        self.opener = opener or (lambda path: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-
-    def __enter__(self) -> int:
-        self.number = self.opener(self.value) if self.own else _descriptor(self.value)
-        return self.number
-
-    def __exit__(self, *_: object) -> None:
-        if self.own:
-            os.close(self.number)
-
-
-class SkStorage(LocalStorage[V]):
-    """BPF_MAP_TYPE_SK_STORAGE (kernel 5.2): values of sockets; user space gives the socket."""
-
-    type_name = "BPF_MAP_TYPE_SK_STORAGE"
-
-
-class InodeStorage(LocalStorage[V]):
-    """BPF_MAP_TYPE_INODE_STORAGE (kernel 5.10): values of files; user space gives a path or an open file."""
-
-    type_name = "BPF_MAP_TYPE_INODE_STORAGE"
-
-
-class TaskStorage(LocalStorage[V]):
-    """BPF_MAP_TYPE_TASK_STORAGE (kernel 5.11): values of tasks; user space gives a process id."""
-
-    type_name = "BPF_MAP_TYPE_TASK_STORAGE"
-
-    def _open(self, object: Any) -> _Opened:
-        return _Opened(object, os.pidfd_open) if isinstance(object, int) else _Opened(object)
-
-
-class CgroupStorage(LocalStorage[V]):
-    """BPF_MAP_TYPE_CGRP_STORAGE (kernel 6.2): values of cgroups; user space gives a path or a descriptor."""
-
-    type_name = "BPF_MAP_TYPE_CGRP_STORAGE"

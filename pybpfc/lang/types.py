@@ -36,6 +36,7 @@ class Space(enum.Enum):
     ARENA = "arena"
     USER = "user"
     KERNEL = "kernel"
+    OPTIONAL = "optional"  # the slot of a number that may be missing: a name bound to it is the number
 
 
 @frozen
@@ -167,6 +168,8 @@ class Pointer:
     nullable: bool = False
 
     def __str__(self) -> str:
+        if self.space is Space.OPTIONAL:
+            return f"{self.to} | None" if self.nullable else str(self.to)
         name = "UserPtr" if self.space is Space.USER else "Ptr"
         text = str(self.to) if isinstance(self.to, Struct) and self.space is not Space.USER else f"{name}[{self.to}]"
         return f"{text} | None" if self.nullable else text

@@ -141,7 +141,7 @@ class Map:
             try:
                 bpf(Command.MAP_DELETE_ELEM, request)
             except OSError as error:
-                if error.errno == errno.ENOENT:
+                if error.errno == (errno.EINVAL if self.type_name == "BPF_MAP_TYPE_SOCKMAP" else errno.ENOENT):
                     return False
                 raise self._explained(error) from None
         return True

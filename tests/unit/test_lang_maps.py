@@ -14,7 +14,7 @@ import pytest
 import pybpfc as bpf
 from pybpfc import be32, u8, u16, u32, u64
 from pybpfc.abi.map_types import MAP_TYPES
-from pybpfc.lang import event_maps, keyed_maps, other_maps
+from pybpfc.lang import event_maps, keyed_maps, other_maps, storage_maps
 from pybpfc.lang import types as t
 from pybpfc.lang.errors import DeclarationError, NotLoadedError
 from pybpfc.lang.maps import BpfMap, MapDeclaration
@@ -76,7 +76,8 @@ UNDECLARED = {"CGROUP_STORAGE", "PERCPU_CGROUP_STORAGE", "STRUCT_OPS"}
 
 def test_every_map_type_has_a_class() -> None:
     assert {name.removeprefix("BPF_MAP_TYPE_") for name in MAP_TYPES} == set(MADE) | UNDECLARED
-    classes = [c for m in (keyed_maps, event_maps, other_maps) for c in vars(m).values() if isinstance(c, type)]
+    modules = (keyed_maps, event_maps, other_maps, storage_maps)
+    classes = [c for m in modules for c in vars(m).values() if isinstance(c, type)]
     named = {c.type_name for c in classes if issubclass(c, BpfMap) and c.type_name}
     assert named == {f"BPF_MAP_TYPE_{name}" for name in MADE}
 

@@ -9,7 +9,7 @@ from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, to_number
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.reductions import check_reduction
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
@@ -66,6 +66,8 @@ def check_min_max(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     for operand in operands:
         if isinstance(operand.type, Error):
             return operand
+        if is_optional(operand):
+            return may_be_none(c, operand)
         if not is_integer(operand.type):
             return c.error(catalog.NotANumber(describe(operand), name), operand.span)
     constants = [o.value for o in operands if isinstance(o, t.Literal) and o.untyped]
@@ -188,6 +190,8 @@ def _formatted(c: FunctionChecker, node: ast.FormattedValue, whole: ast.expr) ->
     from pybpfc.frontend.check.expressions import check
 
     value = place(check(c, node.value))
+    if is_optional(value):
+        value = may_be_none(c, value)
     if isinstance(value.type, Error):
         return None
     spec = ""

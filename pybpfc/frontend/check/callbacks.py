@@ -41,7 +41,7 @@ def iterated_map(c: FunctionChecker, node: ast.expr) -> tuple[t.MapObject, tuple
         return None
     with c.speculation():
         found = check(c, base)
-    return (found, parts) if isinstance(found, t.MapObject) else None
+    return (found, parts) if isinstance(found, t.MapObject) and found.reference is None else None
 
 
 def check_map_loop(c: FunctionChecker, node: ast.For, map: t.MapObject, parts: tuple[str, ...]) -> list[t.Stmt]:

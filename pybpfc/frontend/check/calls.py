@@ -8,7 +8,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check import builtins, helpers, maps
+from pybpfc.frontend.check import builtins, helpers
 from pybpfc.frontend.check.access import (
     check_not_released,
     resolve_static,
@@ -20,11 +20,14 @@ from pybpfc.frontend.check.conversion import (
     coerce_member,
     describe,
     is_aggregate,
+    is_optional,
     may_be_none,
     place,
     to_number,
 )
+from pybpfc.frontend.check.map_methods import check_map_method
 from pybpfc.frontend.contexts import ContextType
+from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.frontend.symbols import (
     BuiltinSymbol,
     Foreign,
@@ -134,6 +137,8 @@ def convert(c: FunctionChecker, node: ast.AST, operand: t.Expr, to: Type) -> t.E
         return t.Literal(span, to, to.wrap(operand.value))
     if isinstance(operand.type, Pointer) and operand.type.space in (Space.USER, Space.KERNEL):
         operand = to_number(operand)
+    if is_optional(operand):
+        return may_be_none(c, operand)
     if not is_integer(operand.type):
         return c.error(catalog.NotANumber(describe(operand), str(to)), operand.span)
     if isinstance(to, Bool):
@@ -272,7 +277,9 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     if isinstance(base.type, Error):
         return base
     if isinstance(base, t.MapObject):
-        return maps.check_map_method(c, node, base, func.attr)
+        return check_map_method(c, node, base, func.attr)
+    if inner_map(base.type) is not None:
+        return may_be_none(c, base)
     if isinstance(base.type, Pointer) and isinstance(base.type.to, ContextType) and func.attr == "packet":
         return _packet(c, node, base, base.type.to)
     target = place(base)

@@ -9,10 +9,11 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, place, to_number
+from pybpfc.frontend.check.conversion import coerce, describe, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.equality import comparable_aggregates, compare_aggregates
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.ranges import narrow_by_comparison
+from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.ir.ops import Predicate
 from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Pointer, Space, Type, View, is_integer
 
@@ -118,6 +119,8 @@ def _check_truth(c: FunctionChecker, node: ast.expr) -> Outcome:
     from pybpfc.frontend.check.expressions import check
 
     operand = check(c, node)
+    if is_optional(operand):
+        return _optional_truth(c, node, operand)
     flow = c.require_flow()
     when_true, when_false = flow.copy(), flow.copy()
     variable = _variable_of(operand)
@@ -130,6 +133,23 @@ def _check_truth(c: FunctionChecker, node: ast.expr) -> Outcome:
             return t.Literal(operand.span, BOOL, 1), when_true, when_false_or_none
         return t.Literal(operand.span, BOOL, 0), None, when_false
     return truth(c, operand), when_true, when_false
+
+
+def _optional_truth(c: FunctionChecker, node: ast.expr, operand: t.Expr) -> Outcome:
+    """A number that may be missing is true when it is there and not 0, as in Python."""
+    pointer, variable = operand.type, _variable_of(operand)
+    assert isinstance(pointer, Pointer)
+    if variable is None:
+        variable = c.temporary(pointer, operand.span)
+        operand = t.Assignment(operand.span, pointer, variable, operand)
+    when_true, when_false = c.require_flow().copy(), c.require_flow().copy()
+    when_true.narrow(variable, null=False)
+    kind = pointer.to.host if isinstance(pointer.to, Int) else pointer.to
+    there = t.ReadVariable(operand.span, Pointer(pointer.to, pointer.space), variable)
+    number = t.Deref(operand.span, kind, there)
+    value = number if isinstance(kind, Bool) else t.Truth(operand.span, BOOL, number)
+    both = (t.Truth(operand.span, BOOL, operand), value)
+    return t.Logical(c.span(node), BOOL, True, both), when_true, when_false
 
 
 def truth(c: FunctionChecker, e: t.Expr) -> t.Expr:
@@ -196,6 +216,8 @@ def compare(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, r
     if comparable_aggregates(lhs, rhs):
         return compare_aggregates(c, node, op, lhs, rhs)
     for operand in (lhs, rhs):
+        if is_optional(operand):
+            return may_be_none(c, operand)
         if not is_integer(operand.type) and not _is_address(operand.type):
             helps = ["compare what it points to: `.value`"] if _is_scalar_pointer(operand.type) else []
             return c.error(catalog.NotComparable(describe(lhs), describe(rhs)), node, helps=helps)
@@ -319,7 +341,7 @@ def _compare_text(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.E
 def _check_in(c: FunctionChecker, node: ast.Compare) -> t.Expr:
     """`key in map`, or a value in a constant tuple."""
     from pybpfc.frontend.check.expressions import check
-    from pybpfc.frontend.check.maps import check_contains
+    from pybpfc.frontend.check.map_methods import check_contains
     from pybpfc.frontend.check.reductions import check_array_contains, is_number_array
 
     container = node.comparators[0]
@@ -342,6 +364,8 @@ def _check_in(c: FunctionChecker, node: ast.Compare) -> t.Expr:
     target = check(c, container)
     if isinstance(target, t.MapObject):
         return check_contains(c, node, target)
+    if inner_map(target.type) is not None:
+        return may_be_none(c, target)
     if isinstance(target.type, Error):
         return target
     array = place(target)

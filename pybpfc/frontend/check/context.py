@@ -14,8 +14,9 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check.flow import HELD, NULL, Flow, merge
+from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.frontend.symbols import GlobalSymbol
-from pybpfc.lang.types import ERROR, Pointer, Space, Type
+from pybpfc.lang.types import ERROR, VOID, Int, Pointer, Space, Type
 from pybpfc.records import define, field
 
 if TYPE_CHECKING:
@@ -155,7 +156,13 @@ class FunctionChecker:
                 )
             if type.nullable and variable in flow.nonnull:
                 type = Pointer(type.to, type.space)
-        return t.ReadVariable(span, type, variable)
+        value = t.ReadVariable(span, type, variable)
+        if isinstance(type, Pointer) and not type.nullable:
+            if type.space is Space.OPTIONAL:
+                return t.Deref(span, type.to.host if isinstance(type.to, Int) else type.to, value)
+            if (inner := inner_map(type)) is not None:
+                return t.MapObject(span, VOID, inner.map, value)
+        return value
 
     # --------------------------------------------------------------------------- flow
 

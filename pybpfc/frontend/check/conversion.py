@@ -90,6 +90,11 @@ def place(e: t.Expr) -> t.Expr:
     return e
 
 
+def is_optional(e: t.Expr) -> bool:
+    """Whether a number may be missing: the result of `pop()` before a test."""
+    return isinstance(e.type, Pointer) and e.type.space is Space.OPTIONAL and e.type.nullable
+
+
 def coerce(c: FunctionChecker, e: t.Expr, to: Type, what: str) -> t.Expr:
     """`e` as type `to`; a diagnostic unless the conversion keeps every value."""
     if isinstance(e.type, Error) or isinstance(to, Error):
@@ -104,6 +109,8 @@ def coerce(c: FunctionChecker, e: t.Expr, to: Type, what: str) -> t.Expr:
         return _coerce_integer(c, e, to)
     if isinstance(to, Pointer):
         return _coerce_pointer(c, e, to, what)
+    if is_optional(e):
+        return may_be_none(c, e)
     if is_aggregate(to) and isinstance(e.type, Pointer) and e.type.to == to:
         if e.type.nullable:
             return may_be_none(c, e)
@@ -158,6 +165,8 @@ def _coerce_pointer(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.
         return c.error(catalog.TypeMismatch(f"`{to}`", "None"), e.span)
     if is_aggregate(e.type) and e.type == to.to:
         return reference(e)
+    if to.space is Space.OPTIONAL and is_integer(e.type):
+        return _held(c, e, to, what)
     if isinstance(e.type, Pointer):
         if e.type.nullable and not to.nullable:
             return may_be_none(c, e)
@@ -165,6 +174,15 @@ def _coerce_pointer(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.
         if same and (e.type.to == to.to or isinstance(to.to, Void)):
             return t.Convert(e.span, to, e)
     return c.error(catalog.TypeMismatch(f"`{to}`", describe(e)), e.span)
+
+
+def _held(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.Expr:
+    """A number in a slot of its own, where one that may be missing is wanted."""
+    value = coerce(c, e, to.to.host if isinstance(to.to, Int) else to.to, what)
+    if isinstance(value.type, Error):
+        return value
+    slot = reference(t.NewArray(e.span, Array(to.to, 1), (value,)))
+    return t.Convert(e.span, Pointer(to.to, to.space), slot)
 
 
 def may_be_none(c: FunctionChecker, e: t.Expr) -> t.Invalid:

@@ -15,9 +15,9 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
-from pybpfc.frontend.check.maps import _in_memory as in_memory
-from pybpfc.frontend.check.maps import check_key, check_stored
+from pybpfc.frontend.check.maps import check_key, check_stored, in_memory
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.contexts import uapi_struct
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.types import (
     ERROR,
@@ -234,4 +234,5 @@ def result_type(helper: Helper, maps: list[t.MapObject]) -> Type:
         return Pointer(maps[0].map.declaration.value or VOID, Space.MAP_VALUE, nullable)
     if "MEM" in kind.name and "BTF" not in kind.name:
         return Pointer(VOID, Space.RINGBUF, nullable)
-    return Pointer(VOID, Space.BTF, nullable)
+    leads_to = uapi_struct(helper.result.ctype.removeprefix("struct ").rstrip(" *"))
+    return Pointer(leads_to if leads_to is not None else VOID, Space.BTF, nullable)

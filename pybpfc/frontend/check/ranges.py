@@ -7,7 +7,7 @@ from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.flow import Flow
 from pybpfc.frontend.check.numbers import bit_field_type
 from pybpfc.ir.ops import ArithOp, Predicate
-from pybpfc.lang.types import Bool, Enum, Int, as_int, is_integer
+from pybpfc.lang.types import Bool, Enum, Int, Pointer, Space, as_int, is_integer
 
 WIDE = 32
 """Types of this width or more bound nothing by themselves."""
@@ -30,6 +30,8 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
                 return inner
         case t.ReadVariable() if c.flow is not None and e.variable in c.flow.ranges:
             return c.flow.ranges[e.variable]
+        case t.Deref() if c.flow is not None and (read := _narrowed(e)) in c.flow.ranges and read is not None:
+            return c.flow.ranges[read]
         case t.Arithmetic():
             return _arithmetic(c, e) or _of_type(e)
         case t.MinMax(is_min=True):
@@ -126,11 +128,23 @@ def narrow_by_comparison(e: t.Expr, when_true: Flow, when_false: Flow) -> None:
         predicate, lhs, rhs = _MIRRORED[predicate], rhs, lhs
     while isinstance(lhs, t.Convert) and not lhs.explicit:
         lhs = lhs.operand
-    if not isinstance(lhs, t.ReadVariable) or not isinstance(rhs, t.Literal) or not is_integer(lhs.type):
+    variable = _narrowed(lhs)
+    if variable is None or not isinstance(rhs, t.Literal) or not is_integer(lhs.type):
         return
     type = as_int(lhs.type)
-    _limit(when_true, lhs.variable, predicate, rhs.value, type)
-    _limit(when_false, lhs.variable, _NEGATED[predicate], rhs.value, type)
+    _limit(when_true, variable, predicate, rhs.value, type)
+    _limit(when_false, variable, _NEGATED[predicate], rhs.value, type)
+
+
+def _narrowed(e: t.Expr) -> t.Variable | None:
+    """The variable that a test tells of: a number, or one that may have been missing and is not."""
+    match e:
+        case t.ReadVariable():
+            return e.variable
+        case t.Deref(pointer=t.ReadVariable(type=Pointer(space=Space.OPTIONAL), variable=variable)):
+            return variable
+        case _:
+            return None
 
 
 def _limit(flow: Flow, variable: t.Variable, predicate: Predicate, value: int, type: Int) -> None:

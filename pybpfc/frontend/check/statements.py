@@ -20,11 +20,13 @@ from pybpfc.frontend.check.conversion import (
     coerce_member,
     describe,
     is_aggregate,
+    is_optional,
     may_be_none,
     place,
     reference,
     storable_text,
 )
+from pybpfc.frontend.check.event_maps import is_reservation
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
@@ -225,7 +227,7 @@ def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST
     span, known = c.span(target), c.variables.get(target.id)
     if known is not None and not isinstance(known.type, Error):
         return _rebind(c, known, value, node)
-    reserved = maps.is_reservation(value)
+    reserved = is_reservation(value)
     value = _bindable(c, value)
     if isinstance(value.type, Error):
         _bind_error(c, target)
@@ -251,6 +253,8 @@ def _bindable(c: FunctionChecker, value: t.Expr) -> t.Expr:
             return c.error(catalog.CannotInfer(), value.span)
         case t.Text():
             return reference(t.NewArray(value.span, value.type, value))
+        case t.ReadVariable() if is_optional(value):
+            return may_be_none(c, value)  # two names for one slot: what one takes next would change the other
         case t.MapObject():
             return c.error(catalog.MapOutOfPlace(value.map.name), value.span)
         case t.Literal(untyped=True):
@@ -263,10 +267,12 @@ def _bindable(c: FunctionChecker, value: t.Expr) -> t.Expr:
 
 
 def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST) -> t.Bind | None:
-    reserved = maps.is_reservation(value)
+    reserved = is_reservation(value)
     stages = c.require_flow().reservations.get(variable, frozenset())
     if HELD in stages:
         c.error(catalog.ReservationOverwritten(variable.name), node, labels=[Label(variable.span, "reserved here")])
+    if isinstance(value, t.ReadVariable) and is_optional(value):
+        value = may_be_none(c, value)
     if isinstance(value, t.Text) and isinstance(variable.type, Pointer):
         value = reference(t.NewArray(value.span, variable.type.to, value))
     if not isinstance(value.type, Error) and not _assignable(c, value, variable.type):
@@ -284,6 +290,8 @@ def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
     if is_integer(value.type) and is_integer(to):
         return True
     if isinstance(value.type, Pointer) and isinstance(to, Pointer) and value.type.to == to.to:
+        return True
+    if is_integer(value.type) and isinstance(to, Pointer) and to.space is Space.OPTIONAL:
         return True
     with c.speculation():
         return not isinstance(coerce(c, value, to, "").type, Error)
@@ -348,7 +356,7 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         _bind_error(c, node.target)
         return []
     variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
-    reserved = value is not None and maps.is_reservation(value)
+    reserved = value is not None and is_reservation(value)
     return [_bound(c, variable, initial, node, reserved)]
 
 
@@ -442,7 +450,7 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]:
     if isinstance(value.type, Error):
         return []
-    if maps.is_reservation(value):
+    if is_reservation(value):
         c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node)
         return []
     if not isinstance(

@@ -158,7 +158,7 @@ def _read_place(low: Lowering, e: t.Expr) -> Value:
 
 
 def _map_object(low: Lowering, e: t.MapObject) -> Value:
-    return MapPointer(e.map)
+    return MapPointer(e.map) if e.reference is None else lower_value(low, e.reference)
 
 
 def _context_member(low: Lowering, e: t.ContextMember) -> Value:

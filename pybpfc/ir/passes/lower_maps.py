@@ -32,14 +32,14 @@ def _expand(b: Builder, op: ops.Op) -> ops.Value | None:
     match op:
         case ops.MapLookup():
             assert op.result is not None
-            return _lookup(b, op.map, _in_memory(b, op.key, _key(op.map)), op.result.type)
+            return _lookup(b, _map(op), _in_memory(b, op.key, _key(op.map)), op.result.type)
         case ops.MapUpdate():
             value_type = op.map.declaration.value or VOID
             key, value = _in_memory(b, op.key, _key(op.map)), _in_memory(b, op.value, value_type)
-            return b.helper(HELPERS["bpf_map_update_elem"], (ops.MapPointer(op.map), key, value, op.flags), I64)
+            return b.helper(HELPERS["bpf_map_update_elem"], (_map(op), key, value, op.flags), I64)
         case ops.MapDelete():
             key = _in_memory(b, op.key, _key(op.map))
-            return b.helper(HELPERS["bpf_map_delete_elem"], (ops.MapPointer(op.map), key), I64)
+            return b.helper(HELPERS["bpf_map_delete_elem"], (_map(op), key), I64)
         case ops.MapIncrement():
             _increment(b, op)
     return None
@@ -49,8 +49,12 @@ def _key(map: MapDef) -> Type:
     return map.declaration.key or Int(32, False)
 
 
-def _lookup(b: Builder, map: MapDef, key: ops.Value, result: Type) -> ops.Value:
-    found = b.helper(HELPERS["bpf_map_lookup_elem"], (ops.MapPointer(map), key), result)
+def _map(op: ops.MapLookup | ops.MapUpdate | ops.MapDelete | ops.MapIncrement) -> ops.Value:
+    return ops.MapPointer(op.map) if op.reference is None else op.reference
+
+
+def _lookup(b: Builder, map: ops.Value, key: ops.Value, result: Type) -> ops.Value:
+    found = b.helper(HELPERS["bpf_map_lookup_elem"], (map, key), result)
     assert found is not None
     return found
 
@@ -74,7 +78,7 @@ def _increment(b: Builder, op: ops.MapIncrement) -> None:
     key = _in_memory(b, op.key, _key(op.map))
     hit, done = b.new_block("hit"), b.new_block("increment.done")
     entry = b.function.new_local("entry", pointer_type, b.span)
-    b.write(entry, _lookup(b, op.map, key, pointer_type))
+    b.write(entry, _lookup(b, _map(op), key, pointer_type))
     null = ops.Const(pointer_type, 0)
     if op.map.declaration.type_name in ARRAYS:
         b.branch(b.compare(ops.Predicate.NE, b.read(entry), null), hit, done)
@@ -85,8 +89,8 @@ def _increment(b: Builder, op: ops.MapIncrement) -> None:
         zero = b.function.new_local("zero", type, b.span)
         b.store(b.address_of(zero), ops.Const(type, 0))
         flags = ops.Const(U64, BPF_NOEXIST)
-        b.helper(HELPERS["bpf_map_update_elem"], (ops.MapPointer(op.map), key, b.address_of(zero), flags), I64)
-        b.write(entry, _lookup(b, op.map, key, pointer_type))
+        b.helper(HELPERS["bpf_map_update_elem"], (_map(op), key, b.address_of(zero), flags), I64)
+        b.write(entry, _lookup(b, _map(op), key, pointer_type))
         b.branch(b.compare(ops.Predicate.NE, b.read(entry), null), hit, done)
     b.place(hit)
     if op.per_cpu:
