@@ -59,14 +59,13 @@ def analyze(
         failed = failed or checked is None
         if checked is not None:
             functions.append(checked)
-    done: set[str] = set()
-    while pending := [r for r in unit.requests.values() if r.key.name not in done]:
+    while pending := [r for r in unit.requests.values() if r.key.name not in unit.checked]:
         for request in pending:
-            done.add(request.key.name)
-            checked = check_function(unit, request)
-            failed = failed or checked is None
-            if checked is not None:
-                functions.append(checked)
+            check_function(unit, request)
+    for called in unit.checked.values():
+        failed = failed or called is None
+        if called is not None:
+            functions.append(called)
     _check_recursion(unit)
     _check_helpers(unit, functions)
     if failed or sink.errors:

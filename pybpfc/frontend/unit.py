@@ -23,7 +23,7 @@ from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
 from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
 from pybpfc.frontend.signatures import function_signature
-from pybpfc.frontend.typed_ast import FunctionKey
+from pybpfc.frontend.typed_ast import FunctionKey, TFunction
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
 from pybpfc.lang.errors import AnnotationError, DeclarationError
@@ -45,6 +45,14 @@ class Request:
 
 
 @define
+class Effects:
+    """What callers of a checked function have to know: the bounds of its result, and the call that moves packets."""
+
+    result: tuple[int, int] | None = None
+    moves_packet: tuple[Span, str] | None = None
+
+
+@define
 class Unit:
     """What is known of the module being compiled."""
 
@@ -56,6 +64,8 @@ class Unit:
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[int, Request] = field(default_factory=dict)
+    checked: dict[str, TFunction | None] = field(default_factory=dict)
+    effects: dict[str, Effects] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
     helper_calls: dict[str, list[tuple[Helper, Span]]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)

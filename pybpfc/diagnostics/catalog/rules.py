@@ -890,11 +890,43 @@ class ReturnRange(ErrorClass):
     """
 
     code = "E0435"
-    title = "{hook} programs return {range}, not {value}"
-    label = "the kernel refuses {value}"
+    title = "`{hook}` programs return {range}, not {value}"
+    label = "is not among them"
     hook: str
     range: str
-    value: int
+    value: str
+
+
+class ReturnUnproven(ErrorClass):
+    """A program's result is not seen to be one that its hook allows.
+
+    For some hooks the kernel refuses a program unless it sees that each result is one that the hook knows. This shows in
+    constants, comparisons, `min` and `max`, `%`, `&`, narrow types, and the results of functions, along each path.
+
+    Bad:
+
+        marks = bpf.HashMap[u32, u32](max_entries=16)
+
+
+        @bpf.cgroup_skb_ingress
+        def prog(ctx: bpf.CgroupSkbContext) -> int:
+            return i32(marks.get(ctx.protocol, 0))
+
+    Good:
+
+        marks = bpf.HashMap[u32, u32](max_entries=16)
+
+
+        @bpf.cgroup_skb_ingress
+        def prog(ctx: bpf.CgroupSkbContext) -> int:
+            return 1 if marks.get(ctx.protocol, 0) else 0
+    """
+
+    code = "E0439"
+    title = "`{hook}` programs return {range}, and this may be something else"
+    label = "may be any number"
+    hook: str
+    range: str
 
 
 class ContextIndex(ErrorClass):

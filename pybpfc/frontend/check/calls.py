@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
 
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import builtins, helpers, maps
 from pybpfc.frontend.check.access import (
@@ -187,10 +188,13 @@ def fit(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t.Expr:
 
 def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) -> t.Expr:
     """A call of a `@bpf.func` function, its arguments bound by position, keyword and default."""
+    from pybpfc.frontend.check.functions import function_called
+
     signature = c.unit.signature(symbol.function)
     if signature is None:
         return t.Invalid(c.span(node), ERROR)
-    key = c.unit.request(symbol.function, c.span(node), c.caller)  # also for a wrong call: its own mistakes count too
+    # also for a wrong call: its own mistakes count too
+    key = function_called(c.unit, symbol.function, c.span(node), c.caller)
     bound = bind_arguments(c, node, symbol.function.name, signature.params)
     if bound is None:
         return t.Invalid(c.span(node), ERROR)
@@ -198,10 +202,18 @@ def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) ->
     for parameter, value in zip(signature.params, bound, strict=True):
         argument = pass_argument(c, value, parameter)
         args.append(argument)
+    return _function_result(c, node, key, args)
+
+
+def _function_result(c: FunctionChecker, node: ast.Call, key: t.FunctionKey, args: Sequence[t.Expr]) -> t.Expr:
+    """The call itself, with its effects on what is known here."""
     if any(isinstance(a.type, Error) for a in args):
         return t.Invalid(c.span(node), ERROR)
-    result = signature.result
-    return t.CallFunction(c.span(node), result, key, tuple(args))
+    effects = c.unit.effects.get(key.name)
+    if effects is not None and effects.moves_packet is not None:
+        inside, helper = effects.moves_packet
+        c.invalidate_packets(c.span(node), helper, [Label(inside, f"`{key.name}` calls `{helper}`")])
+    return t.CallFunction(c.span(node), key.result, key, tuple(args))
 
 
 def bind_arguments(c: FunctionChecker, node: ast.Call, name: str, params: Sequence[Parameter]) -> list[t.Expr] | None:
@@ -287,18 +299,18 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
 
 
 def _call_struct_method(c: FunctionChecker, node: ast.Call, base: t.Expr, method: FunctionSymbol) -> t.Expr:
+    from pybpfc.frontend.check.functions import function_called
+
     signature = c.unit.signature(method.function)
     if signature is None:
         return t.Invalid(c.span(node), ERROR)
-    key = c.unit.request(method.function, c.span(node), c.caller)
+    key = function_called(c.unit, method.function, c.span(node), c.caller)
     bound = bind_arguments(c, node, method.function.name, signature.params[1:])
     if bound is None:
         return t.Invalid(c.span(node), ERROR)
     pairs = zip(signature.params, [base, *bound], strict=True)
     args = [pass_argument(c, value, parameter) for parameter, value in pairs]
-    if any(isinstance(a.type, Error) for a in args):
-        return t.Invalid(c.span(node), ERROR)
-    return t.CallFunction(c.span(node), signature.result, key, tuple(args))
+    return _function_result(c, node, key, args)
 
 
 def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:

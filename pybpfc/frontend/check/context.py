@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ class FunctionChecker:
         self.local_names: set[str] = set()
         self.loops: list[Loop] = []
         self.caller = node.name
+        self.results: list[tuple[int, int] | None] = []
+        self.moves_packet: tuple[Span, str] | None = None
 
     # ------------------------------------------------------------------------- errors
 
@@ -147,12 +149,11 @@ class FunctionChecker:
         type = variable.type
         if isinstance(type, Pointer):
             if variable in flow.stale:
-                where, helper = flow.stale[variable]
-                return self.error(
-                    catalog.StalePacketPointer(name, helper),
-                    span,
-                    labels=[Label(where, f"`{helper}` may move the packet")],
-                )
+                where, helper, inside = flow.stale[variable]
+                labels = [*inside, Label(where, "may move the packet" if inside else f"`{helper}` may move the packet")]
+                if variable.span != where:
+                    labels.append(Label(variable.span, "points into the packet"))
+                return self.error(catalog.StalePacketPointer(name, helper), span, labels=labels)
             if type.nullable and variable in flow.nonnull:
                 type = Pointer(type.to, type.space)
         return t.ReadVariable(span, type, variable)
@@ -187,12 +188,16 @@ class FunctionChecker:
         flow = self.require_flow()
         flow.reservations[variable] = frozenset({HELD, NULL})
 
-    def invalidate_packets(self, span: Span, helper: str) -> None:
-        """A helper may have moved the packet: pointers into it must be taken anew."""
+    def invalidate_packets(self, span: Span, helper: str, inside: Sequence[Label] = ()) -> None:
+        """A helper may have moved the packet: pointers into it must be taken anew.
+
+        `inside` says where the function called at `span` calls the helper.
+        """
         flow = self.require_flow()
+        self.moves_packet = (span, helper)
         for variable in self.all_variables:
             if isinstance(variable.type, Pointer) and variable.type.space is Space.PACKET and variable in flow.bound:
-                flow.stale[variable] = (span, helper)
+                flow.stale[variable] = (span, helper, tuple(inside))
 
     def check_released(self, span: Span) -> None:
         """At a way out of the function: every reservation must have been submitted or discarded."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.diagnostics.span import Span
 from pybpfc.frontend.typed_ast import Variable
 from pybpfc.records import define, field
@@ -25,7 +26,7 @@ class Flow:
 
     bound: set[Variable] = field(default_factory=set)
     nonnull: set[Variable] = field(default_factory=set)
-    stale: dict[Variable, tuple[Span, str]] = field(default_factory=dict)
+    stale: dict[Variable, tuple[Span, str, tuple[Label, ...]]] = field(default_factory=dict)
     reservations: dict[Variable, frozenset[str]] = field(default_factory=dict)
     ranges: dict[Variable, tuple[int, int]] = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.contexts import CONTEXTS
-from pybpfc.abi.program_types import PROGRAM_TYPES
+from pybpfc.abi.program_types import PROGRAM_TYPES, result_rule
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
@@ -22,10 +22,13 @@ from pybpfc.frontend.contexts import (
 )
 from pybpfc.frontend.desugar import desugar
 from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
+from pybpfc.frontend.unit import Effects
 from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
 
 if TYPE_CHECKING:
+    from pybpfc.diagnostics.span import Span
     from pybpfc.frontend.unit import Request, Unit
+    from pybpfc.lang.functions import Function
     from pybpfc.lang.programs import Program
 
 
@@ -52,8 +55,23 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from _own_nodes(child)
 
 
+def function_called(unit: Unit, function: Function[..., Any], span: Span, caller: str) -> t.FunctionKey:
+    """The function that `caller` calls; it is checked at its first call, so that its effects are known behind it."""
+    key = unit.request(function, span, caller)
+    check_function(unit, unit.requests[id(function)])
+    return key
+
+
 def check_function(unit: Unit, request: Request) -> t.TFunction | None:
     """A `@bpf.func` function that something calls; None after a diagnostic."""
+    name = request.key.name
+    if name not in unit.checked:
+        unit.checked[name] = None  # while it is being checked; one that calls itself is reported elsewhere
+        unit.checked[name] = _check_function(unit, request)
+    return unit.checked[name]
+
+
+def _check_function(unit: Unit, request: Request) -> t.TFunction | None:
     function = request.key.function
     captured, signature = unit.capture(function), unit.signature(function)
     if captured is None or signature is None:
@@ -65,6 +83,7 @@ def check_function(unit: Unit, request: Request) -> t.TFunction | None:
         for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
     ]
     body = _check_body(c, params)
+    unit.effects[request.key.name] = Effects(_joined(c.results), c.moves_packet)
     if body is None:
         return None
     inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if function.noinline else t.Inlining.DEFAULT
@@ -81,6 +100,14 @@ def check_function(unit: Unit, request: Request) -> t.TFunction | None:
     )
 
 
+def _joined(results: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The bounds of a function that returns values with these bounds; None when one has none."""
+    known = [bounds for bounds in results if bounds is not None]
+    if not known or len(known) < len(results):
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
+
+
 def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     """A program: its context by the hook, its result by the program type; None after a diagnostic."""
     captured = unit.capture(program)
@@ -95,7 +122,9 @@ def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     result = _program_result(unit, captured)
     if result is None:
         return None
-    c = FunctionChecker(unit, captured, desugar(captured.node, 0), result, kind)
+    rule = result_rule(program.section)
+    neutral = 0 if rule.allows(0) else rule.min
+    c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
     arguments = _args(captured.node)
     if len(arguments) != 1 or captured.node.args.vararg or captured.node.args.kwarg or captured.node.args.defaults:

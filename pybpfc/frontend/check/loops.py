@@ -33,23 +33,39 @@ def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple
 
 
 def _steady(c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]) -> Flow:
-    """The state at a loop's head: the entry joined with what a round leaves behind."""
+    """The state at a loop's head: the entry joined with what a round leaves behind.
+
+    Bounds that still change in the second round, as those of a counter do, are given up.
+    """
     head = entry.copy()
-    stored = _stored(body)
-    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in stored}
-    for _ in range(3):
+    counted = _counted(body)
+    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in counted}
+    first = True
+    while True:
         with c.speculation():
             again = merge([head, check_once(head.copy())])
         assert again is not None
-        again.ranges = head.ranges
+        if not first:
+            again.ranges = {v: r for v, r in again.ranges.items() if head.ranges.get(v) == r}
         if _same(again, head):
-            break
-        head = again
-    return head
+            return again
+        head, first = again, False
+
+
+def _counted(body: list[ast.stmt]) -> set[str]:
+    """The names whose next value a loop's body makes of the last: their bounds change in every round."""
+    nodes = (n for s in body for n in ast.walk(s))
+    return {n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
 
 
 def _same(a: Flow, b: Flow) -> bool:
-    return (a.bound, a.nonnull, a.stale.keys(), a.reservations) == (b.bound, b.nonnull, b.stale.keys(), b.reservations)
+    return (a.bound, a.nonnull, a.stale.keys(), a.reservations, a.ranges) == (
+        b.bound,
+        b.nonnull,
+        b.stale.keys(),
+        b.reservations,
+        b.ranges,
+    )
 
 
 def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:

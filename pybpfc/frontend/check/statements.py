@@ -30,6 +30,7 @@ from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.results import check_result
 from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.lang.types import (
     ERROR,
@@ -500,20 +501,13 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
             result = t.NewArray(value.span, c.result, result)
     else:
         result = coerce(c, value, c.result, "return value")
-    c.flow = None
     if isinstance(result.type, Error):
+        c.flow = None
         return []
-    _check_return_range(c, result)
+    c.results.append(bounds := value_range(c, result) if is_integer(result.type) else None)
+    c.flow = None
+    check_result(c, result, bounds)
     return [t.Return(c.span(node), result)]
-
-
-def _check_return_range(c: FunctionChecker, value: t.Expr) -> None:
-    """A constant result must be one that the hook accepts."""
-    if c.program is None or not isinstance(value, t.Literal):
-        return
-    rule = c.program.type.result
-    if rule.min is not None and rule.max is not None and not rule.min <= value.value <= rule.max:
-        c.error(catalog.ReturnRange(c.program.section, f"{rule.min} to {rule.max}", value.value), value.span)
 
 
 def _global(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
