@@ -46,10 +46,14 @@ class Request:
 
 @define
 class Effects:
-    """What callers of a checked function have to know: the bounds of its result, and the call that moves packets."""
+    """What callers of a checked function have to know: the bounds of its result, and the call that moves packets.
+
+    `stale_params` are the parameters that it uses afterwards, where, behind which call, and the helper.
+    """
 
     result: tuple[int, int] | None = None
     moves_packet: tuple[Span, str] | None = None
+    stale_params: dict[int, tuple[Span, Span, str]] = field(default_factory=dict)
 
 
 @define

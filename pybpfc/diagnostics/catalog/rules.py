@@ -273,10 +273,11 @@ class ReservationLeak(ErrorClass):
     """
 
     code = "E0410"
-    title = "`{name}` is neither submitted nor discarded on this path"
+    title = "`{name}` is {open} on this path"
     label = "the function ends here"
     help = "call `submit` or `discard` on every path where the reservation is not None"
     name: str
+    open: str = "neither submitted nor discarded"
 
 
 class UseAfterRelease(ErrorClass):
@@ -326,11 +327,12 @@ class UseAfterRelease(ErrorClass):
     """
 
     code = "E0411"
-    title = "`{name}` {certainty} submitted or discarded"
-    label = "used after its release"
+    title = "`{name}` {certainty} {given_back}"
+    label = "used afterwards"
     help = "write all fields before `submit`"
     name: str
     certainty: str
+    given_back: str = "submitted or discarded"
 
 
 class ReservationOverwritten(ErrorClass):
@@ -383,9 +385,54 @@ class ReservationOverwritten(ErrorClass):
     """
 
     code = "E0412"
-    title = "`{name}` still holds a reservation"
+    title = "`{name}` still holds a {noun}"
     label = "overwritten here"
-    help = "submit or discard it first"
+    help = "give it back first"
+    name: str
+    noun: str = "reservation"
+
+
+class ReleasedInLoop(ErrorClass):
+    """A reservation made before a loop is given back in a loop that a helper runs.
+
+    The body of `bpf.loop`, of `for i in bpf.iter_num(a, b)` and of loops over maps is a function that the kernel calls
+    in each round; the verifier lets it give back only what it took in the same round.
+
+    Bad:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            for i in bpf.iter_num(0, 8):
+                events.submit(event)
+                break
+            return XDP_PASS
+
+    Good:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            for i in bpf.iter_num(0, 8):
+                event.value += 1
+            events.submit(event)
+            return XDP_PASS
+    """
+
+    code = "E0414"
+    title = "`{name}` was taken before this loop and is given back in it"
+    label = "in a function that the helper runs"
+    help = "give it back behind the loop, or take it in the loop"
     name: str
 
 
@@ -900,7 +947,7 @@ class ReturnRange(ErrorClass):
 class ReturnUnproven(ErrorClass):
     """A program's result is not seen to be one that its hook allows.
 
-    For some hooks the kernel refuses a program unless it sees that each result is one that the hook knows. This shows in
+    For some hooks the kernel refuses a program unless it sees that each result is one that the hook knows: from
     constants, comparisons, `min` and `max`, `%`, `&`, narrow types, and the results of functions, along each path.
 
     Bad:

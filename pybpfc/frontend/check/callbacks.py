@@ -123,7 +123,7 @@ def check_range_loop(c: FunctionChecker, node: ast.For, type: Type | None = None
 def _loop(c: FunctionChecker, node: ast.For, source: t.RangeSource | t.MapSource, bound: list[t.Variable]) -> t.Stmt:
     from pybpfc.frontend.check.loops import for_body
 
-    body, otherwise = for_body(c, node, bound)
+    body, otherwise = for_body(c, node, bound, by_helper=True)
     return t.CallbackLoop(c.span(node), source, body, otherwise)
 
 

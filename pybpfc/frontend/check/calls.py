@@ -11,7 +11,6 @@ from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import builtins, helpers, maps
 from pybpfc.frontend.check.access import (
-    check_not_released,
     resolve_static,
     undefined,
 )
@@ -25,6 +24,7 @@ from pybpfc.frontend.check.conversion import (
     place,
     to_number,
 )
+from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.symbols import (
     BuiltinSymbol,
@@ -210,6 +210,14 @@ def _function_result(c: FunctionChecker, node: ast.Call, key: t.FunctionKey, arg
     if any(isinstance(a.type, Error) for a in args):
         return t.Invalid(c.span(node), ERROR)
     effects = c.unit.effects.get(key.name)
+    for index, (used, moved, helper) in (effects.stale_params if effects is not None else {}).items():
+        passed = args[index].type
+        if isinstance(passed, Pointer) and passed.space is Space.PACKET:
+            labels = [Label(moved, f"`{helper}` may move the packet"), Label(used, "used afterwards")]
+            what = c.sink.sources.text(args[index].span)
+            return c.error(
+                catalog.StalePacketPointer(what, helper), args[index].span, label="passed here", labels=labels
+            )
     if effects is not None and effects.moves_packet is not None:
         inside, helper = effects.moves_packet
         c.invalidate_packets(c.span(node), helper, [Label(inside, f"`{key.name}` calls `{helper}`")])
@@ -253,8 +261,8 @@ def bind_arguments(c: FunctionChecker, node: ast.Call, name: str, params: Sequen
 def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.Expr:
     """An argument as the parameter takes it; aggregates go by reference."""
     to = parameter.type
-    if isinstance(value.type, Error):
-        return value
+    if isinstance(value.type, Error) or not check_not_released(c, value):
+        return t.Invalid(value.span, ERROR)
     if isinstance(to, Pointer) and is_aggregate(to.to):
         if isinstance(value, t.Text) and isinstance(to.to, Array):
             stored = fit(c, value, to.to, f"parameter `{parameter.name}`")

@@ -12,6 +12,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.references import check_released
 from pybpfc.frontend.check.statements import check_block
 from pybpfc.frontend.contexts import (
     ContextType,
@@ -83,7 +84,7 @@ def _check_function(unit: Unit, request: Request) -> t.TFunction | None:
         for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
     ]
     body = _check_body(c, params)
-    unit.effects[request.key.name] = Effects(_joined(c.results), c.moves_packet)
+    unit.effects[request.key.name] = Effects(_joined(c.results), c.moves_packet, c.stale_params)
     if body is None:
         return None
     inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if function.noinline else t.Inlining.DEFAULT
@@ -159,7 +160,7 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
     body = check_block(c, c.node.body)
     if c.flow is not None:
         end = c.captured.source.header_span(c.captured.node)
-        c.check_released(end)
+        check_released(c, end)
         if not isinstance(c.result, Void):
             c.error(catalog.MissingReturn(c.node.name, str(c.result)), end)
     return body if len(c.sink.errors) + c.sink.suppressed == before else None

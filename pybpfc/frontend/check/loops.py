@@ -14,20 +14,24 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, pla
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.references import check_left, check_round
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
 MAX_TRIPS = 1 << 20
 """More rounds than this exceed what the verifier is willing to walk (a million instructions)."""
 
 
-def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
+def _body(
+    c: FunctionChecker, body: list[ast.stmt], entry: Flow | None, by_helper: bool = False
+) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
     """Check a loop body from `entry`: its statements, how it is left, and the state at its end."""
     from pybpfc.frontend.check.statements import check_block
 
-    loop = Loop()
+    loop = Loop(frozenset(c.variables.values()), by_helper)
     c.loops.append(loop)
     c.flow = entry.copy() if entry is not None else None
     statements = check_block(c, body)
+    check_round(c, c.span(body[-1]), "the round ends here")
     c.loops.pop()
     return statements, loop, merge([c.flow, *loop.continues])
 
@@ -40,11 +44,12 @@ def _steady(c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: C
     head = entry.copy()
     counted = _counted(body)
     head.ranges = {v: r for v, r in head.ranges.items() if v.name not in counted}
-    first = True
+    first, known = True, set(c.variables.values())
     while True:
         with c.speculation():
             again = merge([head, check_once(head.copy())])
         assert again is not None
+        again.keep(known)
         if not first:
             again.ranges = {v: r for v, r in again.ranges.items() if head.ranges.get(v) == r}
         if _same(again, head):
@@ -59,12 +64,17 @@ def _counted(body: list[ast.stmt]) -> set[str]:
 
 
 def _same(a: Flow, b: Flow) -> bool:
-    return (a.bound, a.nonnull, a.stale.keys(), a.reservations, a.ranges) == (
-        b.bound,
-        b.nonnull,
-        b.stale.keys(),
-        b.reservations,
-        b.ranges,
+    return all(
+        x == y
+        for x, y in (
+            (a.bound, b.bound),
+            (a.nonnull, b.nonnull),
+            (a.stale.keys(), b.stale.keys()),
+            (a.reservations, b.reservations),
+            (a.ranges, b.ranges),
+            (a.aliases, b.aliases),
+            (a.borrows, b.borrows),
+        )
     )
 
 
@@ -183,7 +193,11 @@ def _stored(body: list[ast.stmt]) -> set[str]:
 
 
 def for_body(
-    c: FunctionChecker, node: ast.For, variables: Sequence[t.Variable], bounds: tuple[int, int] | None = None
+    c: FunctionChecker,
+    node: ast.For,
+    variables: Sequence[t.Variable],
+    bounds: tuple[int, int] | None = None,
+    by_helper: bool = False,
 ) -> tuple[tuple[t.Stmt, ...], tuple[t.Stmt, ...]]:
     """The body and the `else` of a `for`; `bounds` are those of its one variable."""
     from pybpfc.frontend.check.statements import check_block
@@ -198,12 +212,12 @@ def for_body(
 
     def once(head: Flow) -> Flow | None:
         bind(head)
-        return _body(c, node.body, head)[2]
+        return _body(c, node.body, head, by_helper)[2]
 
     head = _steady(c, entry, node.body, once).copy()
     inside = head.copy()
     bind(inside)
-    body, loop, end = _body(c, node.body, inside)
+    body, loop, end = _body(c, node.body, inside, by_helper)
     after = merge([entry, end])
     c.flow = after
     otherwise = check_block(c, node.orelse)
@@ -303,6 +317,7 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
 def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`break`."""
     if c.flow is not None and c.loops:
+        check_left(c, c.span(node))
         c.loops[-1].breaks.append(c.flow)
     c.flow = None
     return [t.Break(c.span(node))]
@@ -311,6 +326,7 @@ def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 def check_continue(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`continue`."""
     if c.flow is not None and c.loops:
+        check_round(c, c.span(node), "the next round begins here")
         c.loops[-1].continues.append(c.flow)
     c.flow = None
     return [t.Continue(c.span(node))]

@@ -11,7 +11,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
-from pybpfc.frontend.check.flow import FAILED, NULL, RELEASED
+from pybpfc.frontend.check.references import check_not_released, check_released, release
 from pybpfc.lang.map_objects import class_name
 from pybpfc.lang.types import (
     BOOL,
@@ -93,8 +93,8 @@ def memory_argument(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t
             return t.NewArray(value.span, to, stored)
         return stored
     if is_aggregate(to):
-        if isinstance(value.type, Error):
-            return value
+        if isinstance(value.type, Error) or not check_not_released(c, value):
+            return t.Invalid(value.span, ERROR)
         if isinstance(value.type, Pointer) and value.type.to == to:
             return may_be_none(c, value) if value.type.nullable else place(value)
         if value.type == to:
@@ -247,11 +247,6 @@ def _reserve(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     return t.CallHelper(span, type, HELPERS["bpf_ringbuf_reserve"], (map, size, flags))
 
 
-def is_reservation(value: t.Expr) -> bool:
-    """Whether an expression is a fresh ring buffer reservation."""
-    return isinstance(value, t.CallHelper) and value.helper.name == "bpf_ringbuf_reserve"
-
-
 def _submit(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     return _release(c, node, map, "submit", HELPERS["bpf_ringbuf_submit"])
 
@@ -262,7 +257,6 @@ def _discard(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
 
 def _release(c: FunctionChecker, node: ast.Call, map: t.MapObject, method: str, helper: object) -> t.Expr:
     from pybpfc.abi.helpers import Helper
-    from pybpfc.frontend.check.access import check_not_released
 
     assert isinstance(helper, Helper)
     args = _arguments(c, node, method, ("record", "flags"), 1)
@@ -271,20 +265,8 @@ def _release(c: FunctionChecker, node: ast.Call, map: t.MapObject, method: str, 
     record = args[0]
     if isinstance(record.type, Error):
         return record
-    flow = c.require_flow()
-    variable = record.variable if isinstance(record, t.ReadVariable) else None
-    if variable is None or variable not in flow.reservations:
-        return c.error(catalog.NotAReservation(method, describe(record)), record.span)
-    stages = flow.reservations[variable]
-    if FAILED in stages:
+    if not release(c, c.span(node), record, method):
         return t.Invalid(c.span(node), ERROR)
-    if NULL in stages or (isinstance(record.type, Pointer) and record.type.nullable):
-        flow.reservations[variable] = frozenset({FAILED})
-        return may_be_none(c, record)
-    if RELEASED in stages:
-        check_not_released(c, record)
-        return t.Invalid(c.span(node), ERROR)
-    flow.reservations[variable] = frozenset({RELEASED})
     flags = coerce(c, args[1], U64, "flags") if len(args) > 1 else t.Literal(c.span(node), U64, 0)
     return t.CallHelper(c.span(node), VOID, helper, (record, flags))
 
@@ -312,6 +294,8 @@ def _output(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
 
 def _tail_call(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     args = _arguments(c, node, "tail_call", ("ctx", "index"), 2)
+    check_released(c, c.span(node), "the tail call leaves the program")
+    c.invalidate_packets(c.span(node), "bpf_tail_call")
     if args is None or isinstance((index := coerce(c, args[1], U32, "index")).type, Error):
         return t.Invalid(c.span(node), ERROR)
     return t.CallHelper(c.span(node), I64, HELPERS["bpf_tail_call"], (args[0], map, index))
