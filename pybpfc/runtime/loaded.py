@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +114,25 @@ class Globals:
 _WORDS: dict[int, Any] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
-class LoadedObject:
-    """What `load` gives. Use it in a `with`, or keep it: when nobody holds it, its programs detach.
+class Whole:
+    """What holds the parts of an object together: whoever has one has all, so that none ends behind his back."""
 
-    Programs, maps and globals are in `programs`, `maps` and `globals`; programs and maps are attributes as well.
+    def __init__(self, programs: Mapping[str, Program], handles: Mapping[str, Map], globals: Globals) -> None:
+        self.programs = programs
+        self.handles = handles
+        self.globals = globals
+        self.closed = False
+        for program in programs.values():
+            program.owner = self
+        for handle in handles.values():
+            handle.owner = self
+
+
+class LoadedObject:
+    """What `load` gives. Use it in a `with`, or keep it: when nobody holds it or a part of it, its programs detach.
+
+    Programs, maps and globals are in `programs`, `maps` and `globals`; programs and maps are attributes as well. The
+    maps and programs of a module that was loaded are parts, until the module is loaded again.
     """
 
     def __init__(
@@ -126,12 +143,7 @@ class LoadedObject:
         self.handles: Mapping[str, Map] = MappingProxyType(dict(handles))
         self.globals = globals
         self.attach_options: Mapping[str, Mapping[str, Any]] = {}
-        self._closed = False
-        # whoever holds a part holds the whole: it must not detach behind his back
-        for program in self.programs.values():
-            program.owner = self
-        for handle in self.handles.values():
-            handle.owner = self
+        self._whole = Whole(self.programs, self.handles, globals)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "programs" not in self.__dict__:
@@ -188,13 +200,13 @@ class LoadedObject:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._whole.closed
 
     def close(self) -> None:
         """End all attachments that are not pinned, and let go of programs and maps. Doing it again is fine."""
-        if self._closed:
+        if self._whole.closed:
             return
-        self._closed = True
+        self._whole.closed = True
         for program in self.programs.values():
             program.close()
         self.globals._close()
@@ -207,8 +219,15 @@ class LoadedObject:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        whole: Whole | None = self.__dict__.get("_whole")
+        if whole is not None and not whole.closed and not finalizing():
+            del whole
+            self.__dict__.clear()
+            gc.collect()  # parts know each other: what nobody holds any more would stay attached for who knows how long
+
     def __repr__(self) -> str:
-        state = "closed object" if self._closed else "object"
+        state = "closed object" if self.closed else "object"
         return f"<{state}: programs {', '.join(self.programs) or 'none'}; maps {', '.join(self.maps) or 'none'}>"
 
 

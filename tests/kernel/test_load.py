@@ -306,6 +306,23 @@ def test_forgetting_an_object_unloads_it() -> None:
         load_object(from_c(COUNTER))
 
 
+def test_a_lost_object_is_detached_at_once() -> None:
+    source = COUNTER.replace("tracepoint/syscalls/sys_enter_getppid", "raw_tracepoint/sys_enter")
+    links = set(next_ids(Command.LINK_GET_NEXT_ID))
+    gc.disable()
+    try:
+        with no_leak():
+            load_object(from_c(source))
+            assert set(next_ids(Command.LINK_GET_NEXT_ID)) <= links
+            obj = load_object(from_c(source))
+            part = obj.on_getppid
+            del obj
+            assert len(set(next_ids(Command.LINK_GET_NEXT_ID)) - links) == 1
+            del part
+    finally:
+        gc.enable()
+
+
 def test_a_part_keeps_the_object_attached() -> None:
     with no_leak():
         link = load_object(from_c(COUNTER)).links[0]
