@@ -40,7 +40,7 @@ class Entry:
 
     def _path(self) -> str:
         root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        parts = (self.file, self.module, self.programs, self.options, _version())
+        parts = (self.file, self.module, self.programs, self.options, compiler_version())
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()
         return os.path.join(root, "pybpfc", digest[:2], digest[2:32])
 
@@ -97,7 +97,7 @@ _COMPILER = (
 )
 
 
-def _version() -> str:
+def compiler_version() -> str:
     """What changes when the compiler does: its own sources, by size and time."""
     import pybpfc
 

@@ -15,6 +15,7 @@ from random import Random
 import pytest
 
 import pybpfc as bpf
+from pybpfc.cache import compiler_version
 from pybpfc.formats.object_reader import parse_object
 from pybpfc.vm import Machine
 
@@ -32,7 +33,7 @@ RANDOM = 6
 def objects(source: str) -> bytes:
     """The object of a module, from the store where there is no LLVM (see `from_c`)."""
     kept = os.environ.get("PYBPFC_TEST_OBJECTS")
-    name = hashlib.sha256(source.encode()).hexdigest()[:32]
+    name = hashlib.sha256((compiler_version() + source).encode()).hexdigest()[:32]
     if kept and os.path.exists(f"{kept}/{name}.o"):
         return Path(kept, f"{name}.o").read_bytes()
     with tempfile.TemporaryDirectory() as folder:
