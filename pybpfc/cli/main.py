@@ -15,6 +15,15 @@ from pybpfc.compiler import CPUS, STAGES
 KERNEL_HELP = "The oldest kernel to run on, such as 5.15: what came later is an error."
 
 
+# fmt: off
+HOOKS = (
+    "tracepoint", "raw_tracepoint", "tp_btf", "ksyscall", "kprobe", "fentry", "lsm", "iter", "struct_ops", "kfunc",
+    "perf_event", "uprobe",
+)
+# fmt: on
+"""What `pybpfc list` lists; `cli.listing.KINDS` says how."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pybpfc")
 def cli() -> None:
@@ -144,6 +153,45 @@ def _decorated(target: Any, name: str) -> dict[str, Any]:
         if isinstance(value, Program) and value.name == name:
             return dict(value.options)
     return {}
+
+
+@cli.command("features")
+@click.option("--helpers", "program_type", metavar="TYPE", help="List the helpers that programs of a type may call.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON document.")
+def features_command(program_type: str | None, as_json: bool) -> None:
+    """Show what the running kernel can, found out by trying: program types, helpers, maps, hooks, instructions."""
+    from pybpfc.cli import features
+
+    if program_type is None:
+        found = features.collect()
+        features.print_json(found) if as_json else features.print_tables(found)
+        return
+    helpers = features.helpers_of(features.program_type_named(program_type))
+    features.print_json(helpers) if as_json else click.echo("\n".join(helpers))
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(HOOKS), metavar=f"[{'|'.join(HOOKS)}]")
+@click.argument("pattern", default="*")
+@click.option("--fields/--no-fields", default=None, help="Show what each gives; by default when there are 5 at most.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object: fields by name.")
+def list_command(kind: str, pattern: str, fields: bool | None, as_json: bool) -> None:
+    """List what programs of a KIND can be attached to, under names that match PATTERN, a glob."""
+    from pybpfc.cli.features import print_json
+    from pybpfc.cli.listing import entries
+    from pybpfc.diagnostics.errors import PybpfcError
+
+    found = entries(kind, pattern)
+    if as_json:
+        print_json({name: describe() for name, describe in found})
+        return
+    if not found:
+        raise PybpfcError(f"there is no {kind} whose name matches {pattern!r}")
+    shown = fields if fields is not None else len(found) <= 5
+    lines: list[str] = []
+    for name, describe in found:
+        lines += [name, *(f"    {field}" for field in describe())] if shown else [name]
+    click.echo("\n".join(lines))
 
 
 @cli.command()
