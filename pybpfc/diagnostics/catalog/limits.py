@@ -361,3 +361,40 @@ class LoopTooLong(ErrorClass):
     label = "too many rounds"
     help = "use `bpf.loop(n, fn, ctx)` or `bpf.iter_num(a, b)`, which the verifier checks once"
     count: int
+
+
+class EndlessLoop(ErrorClass):
+    """A loop has no way out.
+
+    Its condition is true in each round, or is the same in each, and nothing inside leaves the loop. A BPF program has
+    to end.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            queue = ctx.rx_queue_index
+            rounds = 0
+            while queue < 8:
+                rounds += 1
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            queue = ctx.rx_queue_index
+            rounds = 0
+            while queue < 8:
+                rounds += 1
+                queue += 1
+            return XDP_PASS
+    """
+
+    code = "E0509"
+    title = "this loop has no way out"
+    label = "no `break` or `return` inside"
+    help = (
+        "change the condition inside, or leave by `break`; for a number of rounds write `for i in range(64)`, "
+        "`for i in bpf.iter_num(a, b)`, `bpf.loop(n, fn, ctx)`, or `for k, v in m.items()` over a map"
+    )

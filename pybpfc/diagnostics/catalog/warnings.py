@@ -132,37 +132,6 @@ class ShadowsGlobal(WarningClass):
     name: str
 
 
-class EndlessLoop(WarningClass):
-    """A loop has no way out.
-
-    The verifier refuses a program that may run for ever.
-
-    Bad:
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            n = 0
-            while True:
-                n += 1
-
-    Good:
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            n = 0
-            while True:
-                n += 1
-                if n == 8:
-                    break
-            return XDP_PASS
-    """
-
-    code = "W0501"
-    title = "this loop has no way out"
-    label = "no `break` or `return` inside"
-    help = "add a `break`: the verifier refuses a program that does not end"
-
-
 class StackNeedsNewer(WarningClass):
     """The program's stack fits only on newer kernels.
 

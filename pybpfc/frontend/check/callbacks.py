@@ -10,6 +10,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import resolve_static
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, is_aggregate
+from pybpfc.frontend.check.endless import stored_names
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.maps import key_type
 from pybpfc.frontend.symbols import FunctionSymbol, IntrinsicSymbol
@@ -96,7 +97,7 @@ def check_range_loop(
     c: FunctionChecker, node: ast.For, type: Type | None = None, bounds: tuple[int, int] | None = None
 ) -> list[t.Stmt]:
     """A `range` or `bpf.iter_num` whose rounds `bpf_loop` makes."""
-    from pybpfc.frontend.check.loops import declare_failed, loop_variable, range_arguments, range_type, stored_names
+    from pybpfc.frontend.check.loops import declare_failed, loop_variable, range_arguments, range_type
 
     target, call = node.target, node.iter
     assert isinstance(target, ast.Name)

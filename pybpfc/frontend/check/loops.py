@@ -12,6 +12,7 @@ from pybpfc.frontend.check import callbacks, iteration
 from pybpfc.frontend.check.conditions import check_condition
 from pybpfc.frontend.check.context import FunctionChecker, Loop
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, place, reference
+from pybpfc.frontend.check.endless import no_way_out, stored_name, stored_names
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.numbers import fits, join_types
@@ -81,8 +82,8 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     c.join(c.flow, *loop.breaks)
     if isinstance(condition.type, Error):
         return []
-    if isinstance(condition, t.Literal) and condition.value and not _leaves(node.body):
-        c.emit(catalog.EndlessLoop().at(c.span(node.test)))
+    if (reason := no_way_out(condition, node)) is not None:
+        c.error(catalog.EndlessLoop(), node.test, label=reason)
     if counted:
         return [t.While(c.span(node), condition, body, otherwise)]
     available(c, c.span(node.test), HELPERS["bpf_loop"])
@@ -104,7 +105,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
             return None
     variable, stop = c.variables.get(name), _constant(c, limit)
     known = entry.ranges.get(variable) if variable is not None else None
-    changes = [n for s in body for n in ast.walk(s) if _stored_name(n) == name]
+    changes = [n for s in body for n in ast.walk(s) if stored_name(n) == name]
     steps = [s for s in body if isinstance(s, ast.AugAssign) and isinstance(s.target, ast.Name) and s.target.id == name]
     if stop is None or known is None or known[0] != known[1] or len(changes) != 1 or len(steps) != 1:
         return None
@@ -135,10 +136,6 @@ def _skips(body: list[ast.stmt], step: ast.stmt) -> bool:
 def _weight(body: list[ast.stmt]) -> int:
     """About how many instructions a round takes."""
     return sum(1 for s in body for n in ast.walk(s) if isinstance(n, ast.expr | ast.stmt))
-
-
-def _leaves(body: list[ast.stmt]) -> bool:
-    return any(isinstance(n, ast.Break | ast.Return) for s in body for n in ast.walk(s))
 
 
 def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
@@ -221,18 +218,6 @@ def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
     """After a failed iterable the loop's name is known but of no type."""
     if target.id not in c.variables:
         c.require_flow().bind(c.declare(target.id, ERROR, c.span(target)))
-
-
-def stored_names(body: list[ast.stmt]) -> set[str]:
-    """The names a loop's body assigns."""
-    return {name for s in body for n in ast.walk(s) if (name := _stored_name(n))}
-
-
-def _stored_name(node: ast.AST) -> str | None:
-    """The name that a node of the tree sets: a target, or what a pattern captures."""
-    if isinstance(node, ast.Name):
-        return node.id if isinstance(node.ctx, ast.Store) else None
-    return node.name if isinstance(node, ast.MatchAs) else None
 
 
 def for_body(

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from kernel_support import getppid
 
 import pybpfc as bpf
 from pybpfc import u64
 from pybpfc.runtime.syscall import Command, next_ids
 from pybpfc.stdlib import task
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "kernel"))
+from kernel_support import getppid
 
 PRODUCERS, EACH = 4, 20_000
 
