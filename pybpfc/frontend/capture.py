@@ -61,7 +61,7 @@ class ParsedFile:
 
 @define
 class Captured:
-    """A function with its syntax tree and environment."""
+    """A function with its syntax tree and environment; `types` are the compile-time names of one instance of it."""
 
     name: str
     node: ast.FunctionDef
@@ -69,10 +69,11 @@ class Captured:
     function: Callable[..., Any]
     nonlocals: Mapping[str, Any]
     globals: Mapping[str, Any]
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     def lookup(self, name: str) -> tuple[bool, Any]:
-        """What a free name means: closure, then module, then builtins."""
-        for scope in (self.nonlocals, self.globals):
+        """What a free name means: type parameters, then closure, then module, then builtins."""
+        for scope in (self.types, self.nonlocals, self.globals):
             value = scope.get(name, _MISSING)
             if value is not _MISSING:
                 return True, value
@@ -131,7 +132,7 @@ def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def _nonlocals(function: Callable[..., Any]) -> dict[str, Any]:
     """Closure variables with their values; cells not filled yet are left out."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {t.__name__: t for t in getattr(function, "__type_params__", ())}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             found[name] = cell.cell_contents

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybpfc.lang.types import Type
-from pybpfc.records import frozen
+from pybpfc.records import define, frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
@@ -182,18 +183,36 @@ BUILTINS = frozenset(
 )
 
 
+@define
+class Formal:
+    """A parameter as it is written: how arguments are bound to it, before its type is known.
+
+    `variable` is the `T` of a compile-time parameter `type[T]`, None for parameters that hold values.
+    """
+
+    name: str
+    node: ast.arg
+    positional: bool
+    keyword: bool
+    default: Symbol | None
+    variable: Any
+
+
 @frozen
 class Parameter:
-    """A function's parameter; `default` is a constant."""
+    """A parameter that holds a value."""
 
     name: str
     type: Type
-    default: int | None = None
 
 
 @frozen
 class Signature:
-    """What callers need to know of a function."""
+    """What callers need to know of a function, or of one instance of it."""
 
     params: Sequence[Parameter]
     result: Type
+
+
+TypeArguments: TypeAlias = tuple[tuple[str, type], ...]
+"""The classes given to `type[T]` parameters, by the parameters' names."""

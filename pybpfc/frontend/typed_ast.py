@@ -19,6 +19,7 @@ from pybpfc.records import define, field, frozen
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
     from pybpfc.abi.program_types import ProgramType
+    from pybpfc.frontend.symbols import TypeArguments
     from pybpfc.ir.module import GlobalVar, MapDef
 
 
@@ -520,11 +521,12 @@ class Inlining(enum.Enum):
 
 @frozen
 class FunctionKey:
-    """A function and, for generics, its type arguments: one instance each."""
+    """A function and the types that its `type[T]` parameters are given: one instance each."""
 
     function: Any
     name: str
     result: Type
+    types: TypeArguments = ()
 
 
 @define

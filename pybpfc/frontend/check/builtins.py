@@ -8,6 +8,7 @@ import re
 from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.compile_time import check_offset_of, check_size_of
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.helpers import available
@@ -248,8 +249,12 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return _atomic(c, node, name)
     if name == "printk":
         return _print(c, node)
-    if name in ("sizeof", "size_of"):
-        return _size_of(c, node, name)
+    if name == "size_of":
+        return check_size_of(c, node)
+    if name == "offset_of":
+        return check_offset_of(c, node)
+    if name == "static_assert":
+        return c.error(catalog.NotAValue("`bpf.static_assert`, a statement,"), node)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
 
 
@@ -277,14 +282,3 @@ def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         value = t.Arithmetic(value.span, value.type, ArithOp.SUB, zero, value)
     op = _ATOMICS.get(name, AtomicOp.ADD)
     return t.AtomicOperation(c.span(node), target.type, op, target, value, expected, fetch=True)
-
-
-def _size_of(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
-    from pybpfc.frontend.check.access import resolve_static
-    from pybpfc.frontend.check.expressions import literal
-    from pybpfc.frontend.symbols import TypeSymbol
-
-    symbol = resolve_static(c, node.args[0]) if len(node.args) == 1 else None
-    if not isinstance(symbol, TypeSymbol):
-        return c.error(catalog.TypeExpected(name), node)
-    return literal(c, node, size_of(symbol.type))

@@ -56,14 +56,14 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 def check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     """A `@bpf.func` function; None after a diagnostic."""
     function = key.function
-    captured, signature = unit.capture(function), unit.signature(function)
+    captured, signature = unit.instance(function, key.types), unit.signature(function, key.types)
     if captured is None or signature is None:
         return None
     c = FunctionChecker(unit, captured, desugar(captured.node, None), signature.result, None)
     c.caller = key.name
+    values = [argument for argument in _args(c.node) if argument.arg not in captured.types]
     params = [
-        c.declare(p.name, p.type, c.span(a), i)
-        for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
+        c.declare(p.name, p.type, c.span(a), i) for i, (p, a) in enumerate(zip(signature.params, values, strict=True))
     ]
     body = _check_body(c, params)
     if body is None:
@@ -123,6 +123,7 @@ def _definition_span(captured: Captured) -> Any:
 def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, ...] | None:
     """Check the statements; None when there were errors."""
     c.local_names, c.global_names = local_names(c.node)
+    _check_type_parameters(c)
     _check_globals(c)
     c.unit.desugared.append(c.node)
     before = len(c.sink.errors) + c.sink.suppressed
@@ -135,6 +136,14 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
         if not isinstance(c.result, Void):
             c.error(catalog.MissingReturn(c.node.name, str(c.result)), end)
     return body if len(c.sink.errors) + c.sink.suppressed == before else None
+
+
+def _check_type_parameters(c: FunctionChecker) -> None:
+    """The names of `type[T]` parameters are not variables."""
+    for inner in _own_nodes(c.node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id in c.captured.types:
+            c.error(catalog.TypeParameterBound(inner.id), inner)
+    c.local_names -= set(c.captured.types)
 
 
 def _check_globals(c: FunctionChecker) -> None:

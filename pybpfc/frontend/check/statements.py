@@ -12,7 +12,8 @@ from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import loops, maps
 from pybpfc.frontend.check.annotations import resolve_annotation
-from pybpfc.frontend.check.callbacks import check_bpf_loop, is_loop_call
+from pybpfc.frontend.check.callbacks import check_bpf_loop, intrinsic_called, is_loop_call
+from pybpfc.frontend.check.compile_time import check_static_assert
 from pybpfc.frontend.check.conditions import check_condition, is_text
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
@@ -444,6 +445,8 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return []
     if isinstance(node.value, ast.Call) and is_loop_call(c, node.value):
         return check_bpf_loop(c, node, node.value, None)
+    if isinstance(node.value, ast.Call) and intrinsic_called(c, node.value) == "static_assert":
+        return check_static_assert(c, node.value)
     return _evaluate(c, node, check(c, node.value))
 
 
