@@ -15,6 +15,7 @@ from typing import Any
 
 from pybpfc.diagnostics.source import SourceMap, span_of, span_of_header
 from pybpfc.diagnostics.span import Span, line_start
+from pybpfc.lang.types import Type
 from pybpfc.records import define, field
 
 _MISSING = object()
@@ -61,7 +62,10 @@ class ParsedFile:
 
 @define
 class Captured:
-    """A function with its syntax tree and environment; `types` are the compile-time names of one instance of it."""
+    """A function with its syntax tree and environment.
+
+    For one instance of it, `types` are the classes that names stand for, `given` the types of open parameters.
+    """
 
     name: str
     node: ast.FunctionDef
@@ -70,6 +74,7 @@ class Captured:
     nonlocals: Mapping[str, Any]
     globals: Mapping[str, Any]
     types: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Type] = field(default_factory=dict)
 
     def lookup(self, name: str) -> tuple[bool, Any]:
         """What a free name means: type parameters, then closure, then module, then builtins."""

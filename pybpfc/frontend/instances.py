@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.symbols import Formal, TypeArguments
+from pybpfc.lang.types import Pointer, Type
 from pybpfc.records import replace
 
 
@@ -19,11 +20,14 @@ def specialise(captured: Captured, formals: tuple[Formal, ...], types: TypeArgum
     by_name = {formal.name: formal for formal in formals}
     scope: dict[str, Any] = {}
     for name, given in types:
+        if not isinstance(given, type):
+            continue
         scope[name] = given
         variable = by_name[name].variable
         for names in (captured.globals, captured.nonlocals) if isinstance(variable, TypeVar) else ():
             scope.update({n: given for n, value in names.items() if value is variable})
-    return replace(captured, types=scope)
+    opened = {name: given for name, given in types if not isinstance(given, type)}
+    return replace(captured, types=scope, given=opened)
 
 
 def bind_type(formal: Formal, given: type, known: dict[Any, type]) -> None:
@@ -46,5 +50,11 @@ def bind_type(formal: Formal, given: type, known: dict[Any, type]) -> None:
 
 def instance_name(name: str, types: TypeArguments) -> str:
     """The symbol of an instance: `read` of `iphdr` is `read__iphdr`."""
-    words = [re.sub(r"\W", "_", given.__name__) for _, given in types]
+    words = [re.sub(r"\W", "_", _word(given)) for _, given in types]
     return "__".join([name, "_".join(words)]) if words else name
+
+
+def _word(given: type | Type) -> str:
+    if isinstance(given, type):
+        return given.__name__
+    return str(given.to) if isinstance(given, Pointer) else str(given)

@@ -11,7 +11,8 @@ from pybpfc.frontend.symbols import Foreign, Formal, Namespace, Parameter, Signa
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type
+from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer
+from pybpfc.lang.views import View
 
 if TYPE_CHECKING:
     from pybpfc.frontend.unit import Unit
@@ -63,7 +64,8 @@ def function_formals(unit: Unit, captured: Captured) -> tuple[Formal, ...] | Non
                 unit.sink.emit(catalog.ParameterDefault(node.arg, type(given[node.arg]).__name__).at(span(node)))
                 failed = True
             variable = _type_variable(captured, node)
-            formals.append(Formal(node.arg, node, kind != "named", kind != "first", default, variable))
+            named = _open_class(captured, node, len(formals))
+            formals.append(Formal(node.arg, node, kind != "named", kind != "first", default, variable, named))
     return None if failed else tuple(formals)
 
 
@@ -74,6 +76,16 @@ def _defaults(captured: Captured) -> dict[str, Any]:
     values = getattr(captured.function, "__defaults__", None) or ()
     named = getattr(captured.function, "__kwdefaults__", None) or {}
     return {**dict(zip(positional[len(positional) - len(values) :], values, strict=True)), **named}
+
+
+def _open_class(captured: Captured, node: ast.arg, index: int) -> type | None:
+    """The class of a parameter whose type is that of the argument: any context, or what is made from one."""
+    cls = _class_named(captured, node.annotation)
+    if node.annotation is None and index == 0:
+        cls = captured.globals.get(captured.function.__qualname__.rpartition(".")[0])
+    if not isinstance(cls, type):
+        return None
+    return cls if issubclass(cls, View) or (issubclass(cls, Context) and not cls.__bpf_context__) else None
 
 
 def _type_variable(captured: Captured, node: ast.arg) -> Any:
@@ -87,12 +99,12 @@ def _type_variable(captured: Captured, node: ast.arg) -> Any:
     return get_args(value)[0] if get_origin(value) is type else None
 
 
-def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ...]) -> Signature | None:
+def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ...], exported: bool) -> Signature | None:
     """What a `@bpf.func` function takes and gives; None after a diagnostic."""
     values = [formal for formal in formals if formal.variable is None]
     params: list[Parameter] = []
     for index, formal in enumerate(values):
-        type = _parameter_type(unit, captured, formal.node, index)
+        type = _parameter_type(unit, captured, formal, index)
         if type is not None:
             params.append(Parameter(formal.name, type))
     result: Type | None = VOID
@@ -107,15 +119,41 @@ def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ..
         where = captured.source.span(extra.node)
         unit.sink.emit(catalog.TooManyParameters(captured.name, count).at(where, notes=notes))
         failed = True
+    if exported and not failed:
+        failed = _exported_wrongly(unit, captured, values, params, result or VOID)
     return None if failed or result is None else Signature(tuple(params), result)
 
 
+def _exported_wrongly(
+    unit: Unit, captured: Captured, formals: list[Formal], params: list[Parameter], result: Type
+) -> bool:
+    """Whether a function verified on its own takes or gives what such a one cannot; a diagnostic if so."""
+    wrong: list[tuple[ast.AST, str]] = [
+        (formal.node, f"takes `{formal.name}` as `{parameter.type}`")
+        for formal, parameter in zip(formals, params, strict=False)
+        if not is_integer(parameter.type) and not _is_passed_reference(parameter.type)
+    ]
+    returns = captured.node.returns
+    if returns is not None and not isinstance(result, Void) and not is_integer(result):
+        wrong.append((returns, f"returns `{result}`"))
+    for node, what in wrong:
+        unit.sink.emit(catalog.ExportedSignature(captured.name, what).at(captured.source.span(node)))
+    return bool(wrong)
+
+
+def _is_passed_reference(type: Type) -> bool:
+    return isinstance(type, Pointer) and not type.nullable and type.space in (Space.STACK, Space.CTX)
+
+
 def is_generic(formals: tuple[Formal, ...]) -> bool:
-    """Whether a function has a `type[T]` parameter, so that each call makes a function of its own."""
-    return any(formal.variable is not None for formal in formals)
+    """Whether what a function is compiled to depends on the types of its arguments."""
+    return any(formal.variable is not None or formal.open is not None for formal in formals)
 
 
-def _parameter_type(unit: Unit, captured: Captured, node: ast.arg, index: int) -> Type | None:
+def _parameter_type(unit: Unit, captured: Captured, formal: Formal, index: int) -> Type | None:
+    node = formal.node
+    if formal.name in captured.given:
+        return captured.given[formal.name]
     if node.annotation is None:
         owner = _owner(captured) if index == 0 else None
         if owner is not None:
@@ -154,17 +192,19 @@ def context_annotation_fits(unit: Unit, captured: Captured, node: ast.arg, progr
 
 def unit_context(unit: Unit, captured: Captured, node: ast.expr) -> Struct | None:
     """The context type an annotation such as `bpf.XdpContext` names; None for anything else."""
-    from pybpfc.abi.contexts import CONTEXTS
-    from pybpfc.frontend.contexts import uapi_context
+    from pybpfc.frontend.contexts import uapi_struct
 
+    cls = _class_named(captured, node)
+    found = uapi_struct(cls.__bpf_context__) if cls is not None and issubclass(cls, Context) else None
+    return unit.context(found, cls) if found is not None else None
+
+
+def _class_named(captured: Captured, node: ast.expr | None) -> type | None:
     try:
-        value = evaluate(captured, node)
+        value = evaluate(captured, node) if node is not None else None
     except Exception:  # reported when the annotation itself is resolved
         return None
-    name = getattr(value, "__bpf_context__", None)
-    if not isinstance(name, str) or name not in CONTEXTS:
-        return None
-    return uapi_context(CONTEXTS[name])
+    return value if isinstance(value, type) else None
 
 
 def _owner(captured: Captured) -> Struct | None:

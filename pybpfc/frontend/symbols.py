@@ -187,7 +187,8 @@ BUILTINS = frozenset(
 class Formal:
     """A parameter as it is written: how arguments are bound to it, before its type is known.
 
-    `variable` is the `T` of a compile-time parameter `type[T]`, None for parameters that hold values.
+    `variable` is the `T` of a compile-time parameter `type[T]`, None for parameters that hold values. `open` is the
+    class of a parameter whose type is that of the argument: any context, or a `net.Cursor` over any.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Formal:
     keyword: bool
     default: Symbol | None
     variable: Any
+    open: type | None
 
 
 @frozen
@@ -214,5 +216,5 @@ class Signature:
     result: Type
 
 
-TypeArguments: TypeAlias = tuple[tuple[str, type], ...]
-"""The classes given to `type[T]` parameters, by the parameters' names."""
+TypeArguments: TypeAlias = tuple[tuple[str, type | Type], ...]
+"""What one instance of a function is made for: classes of `type[T]` parameters, and types of open parameters."""

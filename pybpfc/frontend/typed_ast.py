@@ -521,11 +521,10 @@ class Inlining(enum.Enum):
 
 @frozen
 class FunctionKey:
-    """A function and the types that its `type[T]` parameters are given: one instance each."""
+    """A function and what one instance of it is made for, under the name it has in the object."""
 
     function: Any
     name: str
-    result: Type
     types: TypeArguments = ()
 
 
@@ -540,7 +539,7 @@ class ProgramKind:
 
 @define
 class TFunction:
-    """A checked function."""
+    """A checked function; `invalidates` is the helper it calls, if any, that may move the packet."""
 
     name: str
     params: tuple[Variable, ...]
@@ -551,6 +550,7 @@ class TFunction:
     exported: bool = False
     inlining: Inlining = Inlining.DEFAULT
     variables: list[Variable] = field(default_factory=list)
+    invalidates: str = ""
 
 
 @define

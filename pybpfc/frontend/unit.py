@@ -22,12 +22,14 @@ from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
 from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
+from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import InnerMap
 from pybpfc.frontend.instances import instance_name, specialise
 from pybpfc.frontend.signatures import function_formals, function_signature, is_generic
-from pybpfc.frontend.typed_ast import FunctionKey
+from pybpfc.frontend.typed_ast import FunctionKey, TFunction
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
+from pybpfc.lang.contexts import Context
 from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.fingerprint import Dependencies, fingerprint
 from pybpfc.lang.functions import Function, Intrinsic
@@ -49,6 +51,8 @@ class Unit:
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[tuple[int, s.TypeArguments], FunctionKey] = field(default_factory=dict)
+    contexts: dict[str, ContextType] = field(default_factory=dict)
+    checked: dict[str, TFunction | None] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
     helper_calls: dict[str, list[tuple[Helper, Span]]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)
@@ -185,6 +189,12 @@ class Unit:
                     if variable is not None:
                         return s.GlobalSymbol(variable)
         return None
+
+    def context(self, found: ContextType, python: type[Context] | None) -> ContextType:
+        """The one type that stands for a context everywhere in this unit; `python` is the class of its annotations."""
+        known = self.contexts.setdefault(found.name, found)
+        known.python = python
+        return known
 
     # -------------------------------------------------------------------- maps, globals
 
@@ -329,32 +339,29 @@ class Unit:
         if key not in self._signatures:
             captured, formals, found = self.instance(function, types), self.formals(function), None
             if captured is not None and formals is not None:
-                found = function_signature(self, captured, formals)
+                found = function_signature(self, captured, formals, bool(function.exported))
             self._signatures[key] = found
         return self._signatures[key]
 
     def request(self, function: Any, span: Span, caller: str, types: s.TypeArguments = ()) -> FunctionKey:
-        """Note that `caller` calls a function, and have it checked."""
-        signature = self.signature(function, types)
-        assert signature is not None
-        key = self._requested(function, signature, types)
+        """Note that `caller` calls a function."""
+        key = self._requested(function, types)
         self.calls.setdefault(caller, {}).setdefault(key.name, span)
         return key
 
-    def require(self, function: Any) -> None:
-        """Have a function checked that nothing calls; generic ones are checked by each call only."""
+    def require(self, function: Any) -> FunctionKey | None:
+        """The key of a function that nothing calls; None after a diagnostic, and for one with `type[T]` parameters."""
         formals = self.formals(function)
         if formals is None or is_generic(formals):
-            return
+            return None
         signature = self.signature(function)
-        if signature is not None:
-            self._requested(function, signature, ())
+        return self._requested(function, ()) if signature is not None else None
 
-    def _requested(self, function: Any, signature: s.Signature, types: s.TypeArguments) -> FunctionKey:
+    def _requested(self, function: Any, types: s.TypeArguments) -> FunctionKey:
         key = (id(function), types)
         if key not in self.requests:
             name = self._unique(instance_name(function.name, types))
-            self.requests[key] = FunctionKey(function, name, signature.result, types)
+            self.requests[key] = FunctionKey(function, name, types)
         return self.requests[key]
 
     def _unique(self, name: str) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from language import module, results
 
+from pybpfc.compiler import compile_source
+
 FUNCTIONS = """
 from typing import TypeVar
 
@@ -126,3 +128,106 @@ def test_functions(case: str, tmp_path: Path) -> None:
     source = program(CASES[case])
     expected = eval(CASES[case], vars(module(tmp_path, source)))
     assert set(results(tmp_path, source).values()) == {int(expected)}
+
+
+REFERENCES = """
+from typing import TypeVar
+
+T = TypeVar("T")
+
+@bpf.struct
+class S:
+    a: u32
+    b: u32
+
+m = bpf.HashMap[u32, S](max_entries=4)
+
+@bpf.func(noinline=True)
+def find(key: u32) -> S | None:
+    found = m.lookup(key)
+    if found is None:
+        return m.lookup(key + 1)
+    return found
+
+@bpf.func
+def larger(a: S, b: S) -> bpf.Ptr[S]:
+    return a if a.a > b.a else b
+
+@bpf.func(noinline=True)
+def header(ctx: bpf.PacketContext, kind: type[T], offset: u16) -> T | None:
+    return ctx.packet(kind, min(offset, 1500))
+
+@bpf.func
+def pull(ctx: bpf.SkBuff) -> None:
+    bpf_skb_pull_data(ctx, 20)
+
+@bpf.tc
+def prog(ctx: bpf.SkBuff) -> int:
+    m[3] = S(a=7)
+    pull(ctx)
+    s = find(2)
+    if s is None or find(5) is not None:
+        return 1
+    eth = header(ctx, net.ethhdr, 0)
+    ip = header(ctx, net.iphdr, 14)
+    if eth is None or ip is None or header(ctx, net.ipv6hdr, 60) is not None:
+        return 2
+    big = larger(s, S(a=9, b=5))
+    big.b += 1
+    larger(s, S(a=1)).b = 40
+    again = m.lookup(3)
+    if again is None:
+        return 3
+    return i32(s.a + big.a + eth.h_proto + ip.ttl + big.b + again.b)
+"""
+
+
+def test_references_lead_to_what_they_led_to(tmp_path: Path) -> None:
+    packet = bytes(range(74))
+    expected = 7 + 9 + 0x0C0D + packet[14 + 8] + 6 + 40
+    assert set(results(tmp_path, REFERENCES, packet).values()) == {expected}
+
+
+EXPORTED = """
+@bpf.struct
+class S:
+    a: u32
+    b: u32
+
+m = bpf.HashMap[u32, S](max_entries=4)
+
+@bpf.func(exported=True)
+def twice(x: i32) -> i32:
+    return x * 2
+
+@bpf.func(exported=True)
+def swap(s: S) -> None:
+    if s.a == s.b:
+        return
+    s.a, s.b = s.b, s.a
+
+@bpf.func(exported=True)
+def is_longer(ctx: bpf.SkBuff, s: S, values: Annotated[list[u16], 4]) -> bool:
+    return ctx.len > s.a + values[1]
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    s = S(a=3, b=50)
+    values: Annotated[list[u16], 4] = [0, 5, 0, 0]
+    before = is_longer(ctx, s, values)
+    swap(s)
+    m[1] = s
+    kept = m.lookup(1)
+    if kept is None:
+        return 0
+    values[1] = 11
+    swap(kept)
+    return twice(-4) + i32(s.a) * 10 + i32(kept.a) * 1000 + i32(before) * 2 + i32(is_longer(ctx, s, values))
+"""
+
+
+def test_exported_functions_are_verified_on_their_own(tmp_path: Path) -> None:
+    assert set(results(tmp_path, EXPORTED).values()) == {-8 + 500 + 3000 + 2}
+    compiled = compile_source(module(tmp_path, EXPORTED), use_cache=False)
+    listed = compiled.disassemble()
+    assert all(f"call {name}" in listed for name in ("twice", "swap", "is_longer"))

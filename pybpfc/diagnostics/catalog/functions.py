@@ -128,3 +128,152 @@ class TypeParameterBound(ErrorClass):
     label = "assigned here"
     help = "use another name for the value"
     name: str
+
+
+class OwnMemoryReturned(ErrorClass):
+    """A function returns a reference to a struct or array that it made itself.
+
+    Such memory lies on the function's stack and is gone when it returns. A result declared as the struct itself is
+    copied to the caller; one that may be None is a reference, as in Python, and leads to a map's value, to the packet
+    or to what was passed in.
+
+    Bad:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func
+        def positive(x: u32) -> Point | None:
+            point = Point(x=x)
+            if x == 0:
+                return None
+            return point
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point = positive(ctx.rx_queue_index)
+            return XDP_PASS if point is not None else XDP_DROP
+
+    Good:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func
+        def positive(point: Point, x: u32) -> bool:
+            point.x = x
+            return x != 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point = Point()
+            return XDP_PASS if positive(point, ctx.rx_queue_index) else XDP_DROP
+    """
+
+    code = "E0704"
+    title = "this reference leads to the function's own memory, which is gone when it returns"
+    label = "a `{type}` of this function"
+    help = "declare the result as `{type}`, which is copied, or fill a `{type}` that the caller passes in"
+    type: str
+
+
+class ReferenceNotInlined(ErrorClass):
+    """A function that is never inlined returns a reference to what was passed in.
+
+    The kernel refuses a called function that returns an address of its caller's stack.
+
+    Bad:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func(noinline=True)
+        def larger(a: Point, b: Point) -> bpf.Ptr[Point]:
+            return a if a.x > b.x else b
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point = larger(Point(x=1), Point(x=2))
+            return XDP_PASS if point.x == 2 else XDP_DROP
+
+    Good:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func
+        def larger(a: Point, b: Point) -> bpf.Ptr[Point]:
+            return a if a.x > b.x else b
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point = larger(Point(x=1), Point(x=2))
+            return XDP_PASS if point.x == 2 else XDP_DROP
+    """
+
+    code = "E0705"
+    title = "`{name}` returns a reference to an argument, which a called function cannot"
+    label = "never inlined"
+    help = "leave out `noinline=True`: then it is inlined"
+    name: str
+
+
+class ExportedSignature(ErrorClass):
+    """A function that is verified on its own takes or returns what the kernel does not allow there.
+
+    The verifier knows the arguments of such a function by its types alone: numbers, the context, and structs and arrays
+    by reference. Its result is a number.
+
+    Bad:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func(exported=True)
+        def point(x: u32) -> Point:
+            return Point(x=x)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS if point(1).x == 1 else XDP_DROP
+
+    Good:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func(exported=True)
+        def fill(point: Point, x: u32) -> None:
+            point.x = x
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point = Point()
+            fill(point, 1)
+            return XDP_PASS if point.x == 1 else XDP_DROP
+    """
+
+    code = "E0706"
+    title = "`{name}` {what}, which a function verified on its own cannot"
+    label = "not allowed with `exported=True`"
+    help = "pass numbers, the context or structs, return a number, or leave out `exported=True`"
+    name: str
+    what: str

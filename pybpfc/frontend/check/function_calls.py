@@ -10,12 +10,12 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import symbol_value
 from pybpfc.frontend.check.compile_time import named_type
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, is_aggregate, may_be_none
+from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.instances import Conflict, bind_type
 from pybpfc.frontend.signatures import evaluate
 from pybpfc.frontend.symbols import Formal, FunctionSymbol, Parameter, TypeArguments
-from pybpfc.lang.types import ERROR, Array, Error, Pointer
+from pybpfc.lang.types import ERROR, Array, Error, Pointer, Struct, Type
 
 Bound = dict[str, ast.expr]
 """The arguments of a call by the parameters' names; those left to a default are not in it."""
@@ -23,28 +23,34 @@ Bound = dict[str, ast.expr]
 
 def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol, receiver: t.Expr | None = None) -> t.Expr:
     """A call of a function, or of a method on `receiver`."""
+    from pybpfc.frontend.check.functions import check_instance
+
     function, invalid = symbol.function, t.Invalid(c.span(node), ERROR)
     formals = c.unit.formals(function)
     if formals is None:
         return invalid
     bound = bind_arguments(c, node, function.name, formals[1:] if receiver is not None else formals)
     if bound is None:
-        c.unit.require(function)  # its own mistakes count too
+        if (wrongly_called := c.unit.require(function)) is not None:
+            check_instance(c.unit, wrongly_called)  # its own mistakes count too
         return invalid
-    types = _type_arguments(c, formals, bound)
+    values = {
+        formal.name: receiver if receiver is not None and index == 0 else _argument(c, node, formal, bound)
+        for index, formal in enumerate(formals)
+        if formal.variable is None
+    }
+    types = _type_arguments(c, formals, bound, values)
     signature = c.unit.signature(function, types) if types is not None else None
     if types is None or signature is None:
         return invalid
     key = c.unit.request(function, c.span(node), c.caller, types)
-    by_name = {parameter.name: parameter for parameter in signature.params}
-    args: list[t.Expr] = []
-    for index, formal in enumerate(formals):
-        if formal.variable is None:
-            value = receiver if index == 0 and receiver is not None else _argument(c, node, formal, bound)
-            args.append(pass_argument(c, value, by_name[formal.name]))
+    checked = check_instance(c.unit, key)
+    args = [pass_argument(c, values[parameter.name], parameter) for parameter in signature.params]
     if any(isinstance(a.type, Error) for a in args):
         return invalid
-    return t.CallFunction(c.span(node), signature.result, key, tuple(args))
+    if checked is not None and checked.invalidates:
+        c.invalidate_packets(c.span(node), checked.invalidates)
+    return t.CallFunction(c.span(node), checked.result if checked is not None else signature.result, key, tuple(args))
 
 
 def bind_arguments(c: FunctionChecker, node: ast.Call, name: str, formals: tuple[Formal, ...]) -> Bound | None:
@@ -84,25 +90,54 @@ def _argument(c: FunctionChecker, node: ast.Call, formal: Formal, bound: Bound) 
     return symbol_value(c, node, formal.default)
 
 
-def _type_arguments(c: FunctionChecker, formals: tuple[Formal, ...], bound: Bound) -> TypeArguments | None:
-    """The classes given to `type[T]` parameters; None after a diagnostic."""
-    types: list[tuple[str, type]] = []
+def _type_arguments(
+    c: FunctionChecker, formals: tuple[Formal, ...], bound: Bound, values: dict[str, t.Expr]
+) -> TypeArguments | None:
+    """What the call makes an instance for; None after a diagnostic."""
+    types: list[tuple[str, type | Type]] = []
     known: dict[Any, type] = {}
     for formal in formals:
-        if formal.variable is None:
+        found: type | Type | None = None
+        if formal.open is not None:
+            found = _open_argument(c, formal.open, values[formal.name])
+        elif formal.variable is not None:
+            found = _class_argument(c, formal, bound[formal.name], known)
+        else:
             continue
-        node = bound[formal.name]
-        given = evaluate(c.captured, node) if named_type(c, node) is not None else None
-        if not isinstance(given, type):
-            c.error(catalog.TypeExpected(formal.name), node)
+        if found is None:
             return None
-        try:
-            bind_type(formal, given, known)
-        except Conflict as conflict:
-            c.error(catalog.TypeArgument(formal.name, str(conflict)), node)
-            return None
-        types.append((formal.name, given))
+        types.append((formal.name, found))
     return tuple(types)
+
+
+def _class_argument(c: FunctionChecker, formal: Formal, node: ast.expr, known: dict[Any, type]) -> type | None:
+    """The class given to a `type[T]` parameter; None after a diagnostic."""
+    given = evaluate(c.captured, node) if named_type(c, node) is not None else None
+    if not isinstance(given, type):
+        c.error(catalog.TypeExpected(formal.name), node)
+        return None
+    try:
+        bind_type(formal, given, known)
+    except Conflict as conflict:
+        c.error(catalog.TypeArgument(formal.name, str(conflict)), node)
+        return None
+    return given
+
+
+def _open_argument(c: FunctionChecker, wanted: type, value: t.Expr) -> Type | None:
+    """The type of an argument for a parameter that takes any context, or a view of any; None after a diagnostic."""
+    type = value.type
+    if isinstance(type, Error):
+        return None
+    python = None
+    if isinstance(type, Pointer) and isinstance(type.to, ContextType):
+        python = type.to.python
+    elif isinstance(type, Pointer) and isinstance(type.to, Struct):
+        python = type.to.cls
+    if python is not None and issubclass(python, wanted):
+        return type
+    c.error(catalog.TypeMismatch(f"`{wanted.__name__}`", describe(value)), value.span)
+    return None
 
 
 def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.Expr:
@@ -121,6 +156,4 @@ def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.
         given = value.type
         if isinstance(given, Pointer) and given.to == to.to:
             return may_be_none(c, value) if given.nullable and not to.nullable else value
-        if isinstance(given, Pointer) and isinstance(given.to, ContextType) and isinstance(to.to, ContextType):
-            return value
     return coerce(c, value, to, what)

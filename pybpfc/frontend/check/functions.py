@@ -11,6 +11,7 @@ from pybpfc.abi.program_types import PROGRAM_TYPES
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
+from pybpfc.frontend.check import results
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.statements import check_block
 from pybpfc.frontend.contexts import (
@@ -22,6 +23,7 @@ from pybpfc.frontend.contexts import (
 )
 from pybpfc.frontend.desugar import desugar
 from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
+from pybpfc.lang.contexts import context_class
 from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
 
 if TYPE_CHECKING:
@@ -53,8 +55,15 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from _own_nodes(child)
 
 
-def check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
-    """A `@bpf.func` function; None after a diagnostic."""
+def check_instance(unit: Unit, key: FunctionKey) -> t.TFunction | None:
+    """A function, checked when it is first called; None after a diagnostic, and while it is being checked."""
+    if key.name not in unit.checked:
+        unit.checked[key.name] = None
+        unit.checked[key.name] = _check_function(unit, key)
+    return unit.checked[key.name]
+
+
+def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     function = key.function
     captured, signature = unit.instance(function, key.types), unit.signature(function, key.types)
     if captured is None or signature is None:
@@ -68,18 +77,34 @@ def check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     body = _check_body(c, params)
     if body is None:
         return None
-    inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if function.noinline else t.Inlining.DEFAULT
-    return t.TFunction(
-        key.name,
-        tuple(params),
-        signature.result,
-        body,
-        _definition_span(captured),
-        None,
-        bool(function.exported),
-        inlining,
-        c.all_variables,
+    never = function.noinline or function.exported  # what is verified on its own has to be called
+    inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if never else t.Inlining.DEFAULT
+    span, exported = _definition_span(captured), bool(function.exported)
+    checked = t.TFunction(
+        key.name, tuple(params), signature.result, body, span, None, exported, inlining, c.all_variables
     )
+    checked.invalidates = results.invalidating_helper(body, unit.checked)
+    if isinstance(signature.result, Pointer) and not _settle_reference(c, checked, signature.result):
+        return None
+    return checked
+
+
+def _settle_reference(c: FunctionChecker, checked: t.TFunction, declared: Pointer) -> bool:
+    """What a function's reference leads to: not to its own memory, and to the caller's only where it is inlined."""
+    targets: set[results.Target] = set()
+    failed = False
+    for statement, found in results.returned(checked.body):
+        targets |= found
+        if results.OWN in found:
+            failed = True
+            c.error(catalog.OwnMemoryReturned(str(declared.to)), statement.span)
+    if Space.STACK in targets and checked.inlining is t.Inlining.NEVER:
+        failed = True
+        c.error(catalog.ReferenceNotInlined(checked.name), checked.span)
+    elif Space.STACK in targets:
+        checked.inlining = t.Inlining.ALWAYS
+    checked.result = results.result_type(declared, targets)
+    return not failed
 
 
 def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
@@ -92,6 +117,7 @@ def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     if context is None:
         return None
     type = PROGRAM_TYPES[program.program_type]
+    context = unit.context(context, context_class(program.program_type, type.context))
     kind = t.ProgramKind(program.section, type, context)
     result = _program_result(unit, captured)
     if result is None:
