@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.symbols import Foreign, Formal, Namespace, Parameter, Signature
+from pybpfc.frontend.tuples import resolve_tuple
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
@@ -28,8 +29,8 @@ def evaluate(captured: Captured, node: ast.expr) -> Any:
     return eval(code, dict(captured.globals), {**captured.nonlocals, **captured.types})
 
 
-def annotation_type(unit: Unit, captured: Captured, node: ast.expr) -> Type | None:
-    """The type of an annotation; None after a diagnostic."""
+def annotation_type(unit: Unit, captured: Captured, node: ast.expr, *, tuples: bool = False) -> Type | None:
+    """The type of an annotation, `tuple[A, B]` included where tuples may stand; None after a diagnostic."""
     span = captured.source.span(node)
     text = unit.sources.text(span)
     try:
@@ -41,7 +42,7 @@ def annotation_type(unit: Unit, captured: Captured, node: ast.expr) -> Type | No
     if value is None:
         return VOID
     try:
-        return resolve(value)
+        return (resolve_tuple(value) if tuples else None) or resolve(value)
     except AnnotationError as error:
         unit.sink.emit(catalog.InvalidAnnotation(text).at(span, notes=(str(error),)))
         return None
@@ -109,7 +110,7 @@ def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ..
             params.append(Parameter(formal.name, type))
     result: Type | None = VOID
     if captured.node.returns is not None:
-        result = annotation_type(unit, captured, captured.node.returns)
+        result = annotation_type(unit, captured, captured.node.returns, tuples=True)
     failed = len(params) < len(values) or result is None
     returned = 1 if isinstance(result, Struct | Array) else 0
     if len(values) + returned > MAX_PARAMETERS:

@@ -231,3 +231,64 @@ def test_exported_functions_are_verified_on_their_own(tmp_path: Path) -> None:
     compiled = compile_source(module(tmp_path, EXPORTED), use_cache=False)
     listed = compiled.disassemble()
     assert all(f"call {name}" in listed for name in ("twice", "swap", "is_longer"))
+
+
+TUPLES = """
+@bpf.struct
+class S:
+    a: u32
+    b: u32
+
+@bpf.func(noinline=True)
+def two(x: u32) -> tuple[u32, u64]:
+    if x > 10:
+        return 1, 2
+    return x, u64(x) + 1
+
+@bpf.func
+def through(x: u32) -> tuple[u32, u64]:
+    return two(x)
+
+@bpf.func
+def deep(x: u32) -> tuple[tuple[u8, bool], S, Annotated[str, 8], i8]:
+    s = S(a=x)
+    return (5, x == 4), s, "abc", -3
+
+@bpf.func
+def minmax(a: u32, b: u32) -> tuple[u32, u32]:
+    return (a, b) if a < b else (b, a)
+
+@bpf.func
+def run(n: u32) -> i64:
+    total: i64 = 0
+    a, b = two(n)
+    a, b = two(a + 1)
+    total = total * 7 + a
+    total = total * 7 + i64(b)
+    t = through(11)
+    c, d = t
+    total = total * 7 + c + i64(d)
+    (k, ok), s, name, small = deep(4)
+    total = total * 7 + k + int(ok) + s.a + small + int(name == "abc")
+    pair = (n, a)
+    short: tuple[u16, u64] = (3, 4)
+    total = total * 7 + pair[0] + i64(pair[-1]) * 2 + short[0] + i64(short[1]) + len(short)
+    s.a, low = minmax(9, a)
+    total = total * 7 + s.a + low
+    many: Annotated[list[u32], 3] = [4, 9, 2]
+    many[2], many[0], many[1] = many
+    total = total * 7 + many[0] * 100 + many[1] * 10 + many[2]
+    s.a, s.b = s.b, s.a
+    s.a += 7
+    total = total * 7 + s.a * 2 + s.b
+    for both in zip(many, many):
+        total = total + both[0] * both[1]
+    return total
+"""
+
+
+@pytest.mark.parametrize("n", [0, 4, 30])
+def test_tuples(n: int, tmp_path: Path) -> None:
+    source = f"{TUPLES}\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n    return i32(run(u32({n})))\n"
+    made = module(tmp_path, source)
+    assert set(results(tmp_path, source).values()) == {int(made.run(n))}

@@ -277,3 +277,47 @@ class ExportedSignature(ErrorClass):
     help = "pass numbers, the context or structs, return a number, or leave out `exported=True`"
     name: str
     what: str
+
+
+class TupleElement(ErrorClass):
+    """A tuple holds something else than numbers.
+
+    A tuple is a handful of numbers that a function returns or a name keeps. A returned tuple may hold structs and
+    arrays too, which are copied to the caller; one that is kept would have to refer to them, as Python's tuples do.
+
+    Bad:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point = Point(x=1)
+            pair = (point, 2)
+            return XDP_PASS if pair[1] == 2 else XDP_DROP
+
+    Good:
+
+        @bpf.struct
+        class Point:
+            x: u32
+
+
+        @bpf.func
+        def made(x: u32) -> tuple[Point, u32]:
+            return Point(x=x), 2
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            point, number = made(1)
+            return XDP_PASS if number == 2 else XDP_DROP
+    """
+
+    code = "E0707"
+    title = "{what} cannot be an element of a tuple here"
+    label = "not a number"
+    help = "declare a `@bpf.struct` that holds it"
+    what: str

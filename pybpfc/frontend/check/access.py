@@ -22,6 +22,7 @@ from pybpfc.frontend.symbols import (
     Symbol,
     Undefined,
 )
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -125,7 +126,7 @@ def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct
     if field is None:
         where = c.name_span(node)
         helps = catalog.did_you_mean(node.attr, struct.by_name, where)
-        return c.error(catalog.UnknownField(struct.name, node.attr), where, helps=helps)
+        return c.error(catalog.UnknownField(str(struct), node.attr), where, helps=helps)
     type = field.type.host if isinstance(field.type, Int) else field.type
     return t.Member(c.span(node), type, base, struct, field)
 
@@ -182,6 +183,7 @@ def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
 def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     """An element of an array, or of the memory behind a pointer."""
     from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.tuples import tuple_element
 
     check_not_released(c, base)
     if isinstance(base.type, Pointer):
@@ -190,6 +192,8 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         if not is_aggregate(base.type.to):
             return _pointer_element(c, node, base, base.type)
         base = place(base)
+    if isinstance(base.type, TupleType):
+        return tuple_element(c, node, base, base.type)
     if isinstance(base, t.Text) and base.is_str:
         return c.error(catalog.NotIndexable(describe(base)), node)
     if isinstance(base, t.Text):

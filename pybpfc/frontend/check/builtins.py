@@ -13,6 +13,7 @@ from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.reductions import check_reduction
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
 from pybpfc.lang.types import (
     BOOL,
@@ -105,6 +106,8 @@ def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
         return literal(c, node, len(operand.value))
     if isinstance(operand.type, Array) and operand.type.view is not View.STR:
         return literal(c, node, operand.type.length)
+    if isinstance(operand.type, TupleType):
+        return literal(c, node, len(operand.type.fields))
     return c.error(catalog.TypeMismatch("an array", describe(operand)), node)
 
 

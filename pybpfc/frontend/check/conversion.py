@@ -7,6 +7,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import (
     ERROR,
     U64,
@@ -105,6 +106,10 @@ def coerce(c: FunctionChecker, e: t.Expr, to: Type, what: str) -> t.Expr:
         return c.error(catalog.LiteralDoesNotFit(e.value, str(to)), e.span)
     if e.type == to:
         return e
+    if isinstance(e, t.NewStruct) and isinstance(to, TupleType) and isinstance(e.type, TupleType):
+        from pybpfc.frontend.check.tuples import coerce_tuple
+
+        return coerce_tuple(c, e, to, what)
     if is_integer(e.type) and is_integer(to):
         return _coerce_integer(c, e, to)
     if isinstance(to, Pointer):

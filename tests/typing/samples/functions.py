@@ -40,12 +40,21 @@ def header(ctx: bpf.XdpContext, kind: type[T], offset: int = 0) -> T | None:
     return ctx.packet(kind, offset)
 
 
+@bpf.func
+def split(x: u64) -> tuple[u32, Point]:
+    return u32(x >> 32), Point(x=u32(x), y=0)
+
+
 @bpf.xdp
 def prog(ctx: bpf.XdpContext) -> int:
     point = fresh(Point)
     assert_type(point, Point)
     assert_type(low(u8, 300), int)
     assert_type(point.x_as(u32), int)
+    high, rest = split(5)
+    assert_type(rest, Point)
+    pair = (high, u8(3))
+    point.x = pair[1]
     ip = header(ctx, net.iphdr, 14)
     if ip is None:
         return XDP_DROP
