@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend.capture import Captured
-from pybpfc.frontend.symbols import Foreign, Formal, Namespace, Parameter, Signature
+from pybpfc.frontend.symbols import ConstMapping, ConstSequence, Foreign, Formal, Namespace, Parameter, Signature
 from pybpfc.frontend.tuples import resolve_tuple
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
@@ -61,7 +61,7 @@ def function_formals(unit: Unit, captured: Captured) -> tuple[Formal, ...] | Non
     for kind, nodes in (("first", arguments.posonlyargs), ("any", arguments.args), ("named", arguments.kwonlyargs)):
         for node in nodes:
             default = unit.classify(node.arg, given[node.arg], captured.globals) if node.arg in given else None
-            if isinstance(default, Foreign | Namespace):
+            if isinstance(default, Foreign | Namespace | ConstSequence | ConstMapping):
                 unit.sink.emit(catalog.ParameterDefault(node.arg, type(given[node.arg]).__name__).at(span(node)))
                 failed = True
             variable = _type_variable(captured, node)

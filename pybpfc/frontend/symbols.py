@@ -38,6 +38,31 @@ class ConstText:
 
 
 @frozen
+class ConstSequence:
+    """A tuple, list, range or set of constants; sets in ascending order."""
+
+    name: str
+    values: tuple[Any, ...]
+    kind: str
+
+    def describe(self) -> str:
+        """For diagnostics."""
+        return f"`{self.name}`, a Python {self.kind},"
+
+
+@frozen
+class ConstMapping:
+    """A dict of constants."""
+
+    name: str
+    items: tuple[tuple[Any, Any], ...]
+
+    def describe(self) -> str:
+        """For diagnostics."""
+        return f"`{self.name}`, a Python dict,"
+
+
+@frozen
 class NoneSymbol:
     """A name bound to None."""
 
@@ -164,6 +189,8 @@ class Foreign:
 Symbol: TypeAlias = (
     ConstInt
     | ConstText
+    | ConstSequence
+    | ConstMapping
     | NoneSymbol
     | MapSymbol
     | GlobalSymbol

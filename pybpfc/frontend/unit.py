@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import itertools
 import os
 from collections.abc import Mapping
 from types import FunctionType, ModuleType
@@ -22,6 +23,7 @@ from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
 from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
+from pybpfc.frontend.containers import constant_container
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import InnerMap
 from pybpfc.frontend.instances import instance_name, specialise
@@ -151,6 +153,8 @@ class Unit:
                 return s.ConstText(value, False)
             case None:
                 return s.NoneSymbol()
+            case tuple() | list() | range() | set() | frozenset() | dict():
+                return constant_container(name, value) or s.Foreign(name, value)
             case BpfMap():
                 return s.MapSymbol(self.map_def(value, name, namespace))
             case Function():
@@ -263,6 +267,15 @@ class Unit:
         variable = self._declare_global(namespace, name, kind, type)
         self.globals[key] = variable
         return variable
+
+    def constant_array(self, name: str, type: Array, values: Initial, span: Span) -> GlobalVar:
+        """Constants in the object's read-only data, under a name that no symbol of the user's has."""
+        key = (0, f"{name} {type} {values!r}")
+        if key not in self.globals:
+            taken = {variable.name for variable in self.globals.values()}
+            number = next(n for n in itertools.count() if f".const.{name}.{n}" not in taken)
+            self.globals[key] = GlobalVar(f".const.{name}.{number}", type, ".rodata", values, span, exported=False)
+        return self.globals[key]
 
     def _declare_global(self, namespace: Mapping[str, Any], name: str, kind: str, type: Type) -> GlobalVar:
         value = namespace.get(name, 0)

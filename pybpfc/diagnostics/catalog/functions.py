@@ -1,4 +1,4 @@
-"""E07xx: functions, their parameters and results."""
+"""E07xx: functions, their parameters and results, tuples, and containers of constants."""
 
 from __future__ import annotations
 
@@ -321,3 +321,107 @@ class TupleElement(ErrorClass):
     label = "not a number"
     help = "declare a `@bpf.struct` that holds it"
     what: str
+
+
+class ConstantContainer(ErrorClass):
+    """A container of the module holds constants that a program has no use for here.
+
+    Tuples, lists, sets and dicts of the module are constants. Numbers, and rows of as many numbers each, become an
+    array of the object, which loops and `in` walk over. Texts can be taken by a constant index or key, and be compared
+    with by `in` when there are few.
+
+    Bad:
+
+        NAMES = ("eth0", "eth1")
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for name in NAMES:
+                pass
+            return XDP_PASS
+
+    Good:
+
+        PORTS = (80, 443)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for port in PORTS:
+                if ctx.rx_queue_index == port:
+                    return XDP_DROP
+            return XDP_PASS
+    """
+
+    code = "E0708"
+    title = "{what} cannot be used as an array here"
+    label = "not an array of numbers"
+    help = "hold numbers in it, take an element by a constant, or fill a map from user space"
+    what: str
+
+
+class ConstantKey(ErrorClass):
+    """A dict of the module is asked with a key that only the run knows.
+
+    Such a dict exists while the program is compiled; what is looked up in a run is a map.
+
+    Bad:
+
+        LIMITS = {80: 100, 443: 200}
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            limit = LIMITS[ctx.rx_queue_index]
+            return XDP_PASS
+
+    Good:
+
+        LIMITS = {80: 100, 443: 200}
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for port, limit in LIMITS.items():
+                if ctx.rx_queue_index == port and limit > 100:
+                    return XDP_DROP
+            return XDP_PASS
+    """
+
+    code = "E0709"
+    title = "the key for `{name}`, a Python dict, must be known at compile time"
+    label = "not constant"
+    help = "declare a `bpf.HashMap` and fill it from user space, or loop over `{name}.items()`"
+    name: str
+
+
+class MissingKey(ErrorClass):
+    """A dict of the module has no such key.
+
+    Python would raise `KeyError`; here it is known while compiling.
+
+    Bad:
+
+        LIMITS = {"http": 100}
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_DROP if ctx.rx_queue_index > LIMITS["htpp"] else XDP_PASS
+
+    Good:
+
+        LIMITS = {"http": 100}
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_DROP if ctx.rx_queue_index > LIMITS["http"] else XDP_PASS
+    """
+
+    code = "E0710"
+    title = "`{name}` has no key {key}"
+    label = "no such key"
+    name: str
+    key: str

@@ -14,6 +14,7 @@ from pybpfc.frontend.check.ranges import upper_bound
 from pybpfc.frontend.contexts import ContextType, DataLoc
 from pybpfc.frontend.symbols import (
     ConstInt,
+    ConstSequence,
     ConstText,
     GlobalSymbol,
     MapSymbol,
@@ -55,6 +56,10 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
             view = View.STR if symbol.is_str else View.BYTES
             length = len(symbol.value) + (1 if symbol.is_str else 0)
             return t.Text(span, Array(Int(8, symbol.is_str), length, view), symbol.value, symbol.is_str)
+        case ConstSequence():
+            from pybpfc.frontend.check.containers import array_of
+
+            return array_of(c, node, symbol)
         case NoneSymbol():
             return t.NoneValue(span, VOID)
         case MapSymbol():
@@ -164,9 +169,13 @@ def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
 
 def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
     """`base[index]`."""
+    from pybpfc.frontend.check import containers
     from pybpfc.frontend.check.expressions import check
 
     assert isinstance(node, ast.Subscript)
+    constants = containers.container(c, node.value)
+    if constants is not None:
+        return containers.constant_subscript(c, node, constants)
     base = check(c, node.value)
     if isinstance(base.type, Error):
         return base

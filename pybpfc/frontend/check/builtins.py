@@ -9,10 +9,12 @@ from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.compile_time import check_offset_of, check_size_of
+from pybpfc.frontend.check.containers import container
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.reductions import check_reduction
+from pybpfc.frontend.symbols import ConstSequence
 from pybpfc.frontend.tuples import TupleType
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
 from pybpfc.lang.types import (
@@ -99,6 +101,8 @@ def _one(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
 def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
     from pybpfc.frontend.check.expressions import literal
 
+    if len(node.args) == 1 and not node.keywords and (held := container(c, node.args[0])) is not None:
+        return literal(c, node, len(held.values if isinstance(held, ConstSequence) else held.items))
     operand = place(_one(c, node, "len"))
     if isinstance(operand.type, Error):
         return operand

@@ -72,6 +72,18 @@ def space_of(place: t.Expr) -> Space:
             return Space.STACK
 
 
+def constant_written(place: t.Expr) -> catalog.ErrorClass | None:
+    """The mistake of writing to a constant, or a part of one; None for places that can be written."""
+    while isinstance(place, t.Member | t.Element | t.Part):
+        place = place.base
+    if isinstance(place, t.GlobalPlace) and place.variable.section == ".rodata":
+        name = place.variable.name
+        if not place.variable.exported:
+            return catalog.WriteToConstant(name.removeprefix(".const.").partition(".")[0])
+        return catalog.WriteToConst(name)
+    return None
+
+
 def to_number(e: t.Expr) -> t.Expr:
     """Pointers to user and kernel memory compute as the addresses they are."""
     return t.Convert(e.span, U64, e) if isinstance(e.type, Pointer) else e

@@ -19,6 +19,7 @@ from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     coerce,
     coerce_member,
+    constant_written,
     describe,
     is_aggregate,
     is_optional,
@@ -172,8 +173,8 @@ def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) ->
         return []
     if isinstance(target, t.ContextMember):
         return _store_context(c, node, target, value)
-    if isinstance(target, t.GlobalPlace) and target.variable.section == ".rodata":
-        c.error(catalog.WriteToConst(target.variable.name), target.span)
+    if (constant := constant_written(target)) is not None:
+        c.error(constant, target.span)
         return []
     if not isinstance(target, t.PLACES):
         what = "an element of a tuple" if is_tuple_element(target) else describe(target)
