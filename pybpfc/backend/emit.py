@@ -130,6 +130,8 @@ def _bytes(data: bytes) -> str:
 
 
 def _initial(type: Type, value: Initial, big_endian: bool) -> str:
+    if isinstance(type, Array) and isinstance(value, tuple):
+        return _bytes(_elements(type, value, big_endian))
     if isinstance(type, Array | Struct):
         if not isinstance(value, bytes) or not any(value):
             return "zeroinitializer"
@@ -139,6 +141,18 @@ def _initial(type: Type, value: Initial, big_endian: bool) -> str:
         raw = type.host.wrap(number).to_bytes(type.bits // 8, "big")
         number = int.from_bytes(raw, "little")
     return str(number)
+
+
+def _elements(type: Array, values: tuple[Initial, ...], big_endian: bool) -> bytes:
+    """Numbers, or rows of them, as they lie in the target's memory."""
+    parts: list[bytes] = []
+    for value in values:
+        if isinstance(type.element, Array) and isinstance(value, tuple):
+            parts.append(_elements(type.element, value, big_endian))
+        elif isinstance(type.element, Int) and isinstance(value, int):
+            raw = value & (1 << type.element.bits) - 1
+            parts.append(raw.to_bytes(type.element.bits // 8, "big" if big_endian else "little"))
+    return b"".join(parts)
 
 
 def _slot(local: ops.Local, addressed: bool) -> str:

@@ -12,7 +12,7 @@ from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import lost_name
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check.functions import check_function, check_program
+from pybpfc.frontend.check.functions import check_instance, check_program
 from pybpfc.frontend.unit import Unit
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.fingerprint import Dependencies
@@ -69,8 +69,9 @@ def analyze(
     _declare_module(unit)
     checked = [check_program(unit, program) for program in chosen]
     for function in functions_of(namespace) if unreached else ():
-        unit.require(function)
-    checked += _check_requested(unit)
+        if (key := unit.require(function)) is not None:
+            check_instance(unit, key)
+    checked += unit.checked.values()
     functions = [function for function in checked if function is not None]
     _check_recursion(unit)
     _check_helpers(unit, functions)
@@ -80,15 +81,6 @@ def analyze(
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
     tree = t.TUnit(name, file, unit.license, functions, list(unit.maps.values()), list(unit.globals.values()), sources)
     return Analysis(tree, unit.dependencies(), tuple(unit.desugared))
-
-
-def _check_requested(unit: Unit) -> list[t.TFunction | None]:
-    """Check the functions asked for so far, and those that they ask for; None for each with errors."""
-    checked: dict[str, t.TFunction | None] = {}
-    while pending := [key for key in unit.requests.values() if key.name not in checked]:
-        for key in pending:
-            checked[key.name] = check_function(unit, key)
-    return list(checked.values())
 
 
 def _license(unit: Unit) -> str:

@@ -19,6 +19,7 @@ from pybpfc.records import define, field, frozen
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
     from pybpfc.abi.program_types import ProgramType
+    from pybpfc.frontend.symbols import TypeArguments
     from pybpfc.ir.module import GlobalVar, MapDef
 
 
@@ -520,11 +521,11 @@ class Inlining(enum.Enum):
 
 @frozen
 class FunctionKey:
-    """A function and, for generics, its type arguments: one instance each."""
+    """A function and what one instance of it is made for, under the name it has in the object."""
 
     function: Any
     name: str
-    result: Type
+    types: TypeArguments = ()
 
 
 @define
@@ -538,7 +539,7 @@ class ProgramKind:
 
 @define
 class TFunction:
-    """A checked function."""
+    """A checked function; `invalidates` is the helper it calls, if any, that may move the packet."""
 
     name: str
     params: tuple[Variable, ...]
@@ -549,6 +550,7 @@ class TFunction:
     exported: bool = False
     inlining: Inlining = Inlining.DEFAULT
     variables: list[Variable] = field(default_factory=list)
+    invalidates: str = ""
 
 
 @define

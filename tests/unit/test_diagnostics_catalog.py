@@ -17,6 +17,7 @@ CHAPTERS = {
     "E04": "rules",
     "E05": "limits",
     "E06": "backend",
+    "E07": "functions",
     "V00": "verifier",
 }
 SPAN = Span("a.py", 1, 1, 1, 2)

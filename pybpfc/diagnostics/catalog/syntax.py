@@ -633,10 +633,10 @@ class ContainerLiteral(ErrorClass):
 
 
 class SequenceValue(ErrorClass):
-    """A list or tuple is used as a value.
+    """A list is used as a value, or an empty tuple.
 
-    Tuples and lists are written where they are taken apart at once, as in `a, b = b, a` or `x in (1, 2)`. They are
-    not values that can be kept.
+    Lists are written where they are taken apart at once, as in `a, b = b, a` or `x in [1, 2]`, or as the first value
+    of an array. They are not values that can be kept.
 
     Bad:
 
@@ -1278,7 +1278,7 @@ class UnpackCount(ErrorClass):
 class NotUnpackable(ErrorClass):
     """A statement binds names in a form that is not supported.
 
-    Only a tuple that is written out can be unpacked.
+    Tuples and arrays can be unpacked: they have a fixed number of elements.
 
     Bad:
 

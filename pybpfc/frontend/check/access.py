@@ -14,6 +14,7 @@ from pybpfc.frontend.check.ranges import upper_bound
 from pybpfc.frontend.contexts import ContextType, DataLoc
 from pybpfc.frontend.symbols import (
     ConstInt,
+    ConstSequence,
     ConstText,
     GlobalSymbol,
     MapSymbol,
@@ -22,6 +23,7 @@ from pybpfc.frontend.symbols import (
     Symbol,
     Undefined,
 )
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -54,6 +56,10 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
             view = View.STR if symbol.is_str else View.BYTES
             length = len(symbol.value) + (1 if symbol.is_str else 0)
             return t.Text(span, Array(Int(8, symbol.is_str), length, view), symbol.value, symbol.is_str)
+        case ConstSequence():
+            from pybpfc.frontend.check.containers import array_of
+
+            return array_of(c, node, symbol)
         case NoneSymbol():
             return t.NoneValue(span, VOID)
         case MapSymbol():
@@ -125,7 +131,7 @@ def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct
     if field is None:
         where = c.name_span(node)
         helps = catalog.did_you_mean(node.attr, struct.by_name, where)
-        return c.error(catalog.UnknownField(struct.name, node.attr), where, helps=helps)
+        return c.error(catalog.UnknownField(str(struct), node.attr), where, helps=helps)
     type = field.type.host if isinstance(field.type, Int) else field.type
     return t.Member(c.span(node), type, base, struct, field)
 
@@ -163,9 +169,13 @@ def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
 
 def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
     """`base[index]`."""
+    from pybpfc.frontend.check import containers
     from pybpfc.frontend.check.expressions import check
 
     assert isinstance(node, ast.Subscript)
+    constants = containers.container(c, node.value)
+    if constants is not None:
+        return containers.constant_subscript(c, node, constants)
     base = check(c, node.value)
     if isinstance(base.type, Error):
         return base
@@ -182,6 +192,7 @@ def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
 def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     """An element of an array, or of the memory behind a pointer."""
     from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.tuples import tuple_element
 
     check_not_released(c, base)
     if isinstance(base.type, Pointer):
@@ -190,6 +201,8 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         if not is_aggregate(base.type.to):
             return _pointer_element(c, node, base, base.type)
         base = place(base)
+    if isinstance(base.type, TupleType):
+        return tuple_element(c, node, base, base.type)
     if isinstance(base, t.Text) and base.is_str:
         return c.error(catalog.NotIndexable(describe(base)), node)
     if isinstance(base, t.Text):

@@ -8,10 +8,14 @@ import re
 from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.compile_time import check_offset_of, check_size_of
+from pybpfc.frontend.check.containers import container
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.reductions import check_reduction
+from pybpfc.frontend.symbols import ConstSequence
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
 from pybpfc.lang.types import (
     BOOL,
@@ -97,6 +101,8 @@ def _one(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
 def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
     from pybpfc.frontend.check.expressions import literal
 
+    if len(node.args) == 1 and not node.keywords and (held := container(c, node.args[0])) is not None:
+        return literal(c, node, len(held.values if isinstance(held, ConstSequence) else held.items))
     operand = place(_one(c, node, "len"))
     if isinstance(operand.type, Error):
         return operand
@@ -104,6 +110,8 @@ def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
         return literal(c, node, len(operand.value))
     if isinstance(operand.type, Array) and operand.type.view is not View.STR:
         return literal(c, node, operand.type.length)
+    if isinstance(operand.type, TupleType):
+        return literal(c, node, len(operand.type.fields))
     return c.error(catalog.TypeMismatch("an array", describe(operand)), node)
 
 
@@ -248,8 +256,12 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return _atomic(c, node, name)
     if name == "printk":
         return _print(c, node)
-    if name in ("sizeof", "size_of"):
-        return _size_of(c, node, name)
+    if name == "size_of":
+        return check_size_of(c, node)
+    if name == "offset_of":
+        return check_offset_of(c, node)
+    if name == "static_assert":
+        return c.error(catalog.NotAValue("`bpf.static_assert`, a statement,"), node)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
 
 
@@ -277,14 +289,3 @@ def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         value = t.Arithmetic(value.span, value.type, ArithOp.SUB, zero, value)
     op = _ATOMICS.get(name, AtomicOp.ADD)
     return t.AtomicOperation(c.span(node), target.type, op, target, value, expected, fetch=True)
-
-
-def _size_of(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
-    from pybpfc.frontend.check.access import resolve_static
-    from pybpfc.frontend.check.expressions import literal
-    from pybpfc.frontend.symbols import TypeSymbol
-
-    symbol = resolve_static(c, node.args[0]) if len(node.args) == 1 else None
-    if not isinstance(symbol, TypeSymbol):
-        return c.error(catalog.TypeExpected(name), node)
-    return literal(c, node, size_of(symbol.type))

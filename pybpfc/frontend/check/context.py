@@ -15,7 +15,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check.flow import HELD, NULL, Flow, merge
 from pybpfc.frontend.inner_maps import inner_map
-from pybpfc.frontend.symbols import GlobalSymbol
+from pybpfc.frontend.symbols import GlobalSymbol, TypeSymbol
 from pybpfc.lang.types import ERROR, VOID, Int, Pointer, Space, Type
 from pybpfc.records import define, field
 
@@ -83,6 +83,9 @@ class FunctionChecker:
     ) -> t.Invalid:
         """Report a mistake; the expression returned absorbs follow-up errors."""
         span = where if isinstance(where, Span) else self.span(where)
+        if self.captured.types:
+            given = ", ".join(f"`{name}` = `{kind.__name__}`" for name, kind in self.captured.types.items())
+            notes = (*notes, f"in `{self.captured.name}` with {given}")
         diagnostic = kind.at(span, label=label, labels=labels, notes=notes, helps=helps)
         self.emit(diagnostic)
         return t.Invalid(span, ERROR)
@@ -91,11 +94,13 @@ class FunctionChecker:
         self, kind: ErrorClass, where: ast.AST | Span, node: ast.Call, helps: Iterable[Help | str] = ()
     ) -> None:
         """Report a call whose arguments do not fit; the arguments' own mistakes are reported too."""
+        from pybpfc.frontend.check.access import resolve_static
         from pybpfc.frontend.check.expressions import check
 
         self.error(kind, where, helps=helps)
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            check(self, argument)
+            if not isinstance(resolve_static(self, argument), TypeSymbol):
+                check(self, argument)
 
     def emit(self, diagnostic: Diagnostic) -> None:
         """Report a diagnostic made elsewhere."""

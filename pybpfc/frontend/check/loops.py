@@ -140,9 +140,18 @@ def _weight(body: list[ast.stmt]) -> int:
 
 def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`for … in range(…)`, `for … in array`, and both by `enumerate`, `zip` and `reversed`."""
+    from pybpfc.frontend.check import containers
+    from pybpfc.frontend.check.statements import check_block
+
     assert isinstance(node, ast.For)
     called = iteration.called_builtin(c, node.iter)
-    if called in iteration.BUILTINS:
+    if containers.is_empty(c, node.iter):
+        declare_targets(c, node.target)
+        return list(check_block(c, node.orelse))
+    unpacked = isinstance(node.target, ast.Tuple | ast.List) and called != "range"
+    if (entries := callbacks.iterated_map(c, node.iter)) is not None:
+        return callbacks.check_map_loop(c, node, *entries)
+    if called in iteration.BUILTINS or (unpacked and callbacks.intrinsic_called(c, node.iter) != "iter_num"):
         rewritten = iteration.rewrite(c, node)
         if rewritten is None:
             declare_targets(c, node.target)
@@ -150,8 +159,6 @@ def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return [*rewritten[0], *_for_range(c, rewritten[1])]
     if callbacks.intrinsic_called(c, node.iter) == "iter_num":
         return callbacks.check_iter_num(c, node)
-    if (entries := callbacks.iterated_map(c, node.iter)) is not None:
-        return callbacks.check_map_loop(c, node, *entries)
     if not isinstance(node.target, ast.Name):
         c.error(catalog.AssignmentTarget("anything but a name in a `for` loop"), node.target)
         return []
@@ -315,9 +322,9 @@ def _trips(c: FunctionChecker, call: ast.Call, start: t.Expr, stop: t.Expr, step
 
 
 def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.Stmt]:
-    from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.containers import check_iterable
 
-    array = place(check(c, node.iter))
+    array = place(check_iterable(c, node.iter))
     text = isinstance(array, t.Text) and array.is_str
     if isinstance(array, t.Text):
         array = t.NewArray(array.span, array.type, array)
@@ -333,7 +340,8 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
     if variable is None:
         return []
     entry_pointer = isinstance(held, Pointer)
-    checked = for_body(c, node, [variable])
+    kept = is_integer(held) and variable.name not in stored_names(node.body)
+    checked = for_body(c, node, [variable], value_range(c, item) if kept else None)
     assert entry_pointer == isinstance(variable.type, Pointer)
     return [t.ForArray(c.span(node), variable, array, array.type.length, *checked)]
 

@@ -12,12 +12,14 @@ from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import loops, maps
 from pybpfc.frontend.check.annotations import resolve_annotation
-from pybpfc.frontend.check.callbacks import check_bpf_loop, is_loop_call
+from pybpfc.frontend.check.callbacks import check_bpf_loop, intrinsic_called, is_loop_call
+from pybpfc.frontend.check.compile_time import check_static_assert
 from pybpfc.frontend.check.conditions import check_condition, is_text
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     coerce,
     coerce_member,
+    constant_written,
     describe,
     is_aggregate,
     is_optional,
@@ -32,7 +34,9 @@ from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.tuples import check_tuple, is_tuple_element, unpack
 from pybpfc.frontend.symbols import GlobalSymbol
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import (
     ERROR,
     Array,
@@ -132,7 +136,7 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
         case ast.Attribute():
             return _store(c, node, check(c, target), check(c, value))
         case ast.Tuple() | ast.List():
-            _refuse_unpacking(c, target, value)
+            return _unpack(c, node, target, value)
         case ast.Starred():
             c.error(catalog.StarExpression(), target)
             check(c, value)
@@ -142,8 +146,8 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
     return []
 
 
-def _refuse_unpacking(c: FunctionChecker, target: ast.Tuple | ast.List, value: ast.expr) -> None:
-    """What desugaring could not take apart; the names are bound, so that their uses are not reported too."""
+def _unpack(c: FunctionChecker, node: ast.stmt, target: ast.Tuple | ast.List, value: ast.expr) -> list[t.Stmt]:
+    """What desugaring could not take apart; after an error the names are bound, so that uses are not reported too."""
     starred = next((e for e in target.elts if isinstance(e, ast.Starred)), None)
     if starred is not None:
         c.error(catalog.StarExpression(), starred)
@@ -151,11 +155,15 @@ def _refuse_unpacking(c: FunctionChecker, target: ast.Tuple | ast.List, value: a
         c.error(catalog.UnpackCount(f"{len(target.elts)} names", f"{len(value.elts)} values"), target)
     else:
         found = check(c, value)
+        unpacked = unpack(c, node, target, found) if not isinstance(found.type, Error) else None
+        if unpacked is not None:
+            return unpacked
         if not isinstance(found.type, Error):
             c.error(catalog.NotUnpackable(describe(found)), target)
     for name in ast.walk(target):
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
             _bind_error(c, name)
+    return []
 
 
 def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) -> list[t.Stmt]:
@@ -165,11 +173,12 @@ def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) ->
         return []
     if isinstance(target, t.ContextMember):
         return _store_context(c, node, target, value)
-    if isinstance(target, t.GlobalPlace) and target.variable.section == ".rodata":
-        c.error(catalog.WriteToConst(target.variable.name), target.span)
+    if (constant := constant_written(target)) is not None:
+        c.error(constant, target.span)
         return []
     if not isinstance(target, t.PLACES):
-        c.error(catalog.AssignmentTarget(describe(target)), target.span)
+        what = "an element of a tuple" if is_tuple_element(target) else describe(target)
+        c.error(catalog.AssignmentTarget(what), target.span)
         return []
     memory = target.type
     if isinstance(memory, Array) and memory.view is not View.LIST:
@@ -444,6 +453,8 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return []
     if isinstance(node.value, ast.Call) and is_loop_call(c, node.value):
         return check_bpf_loop(c, node, node.value, None)
+    if isinstance(node.value, ast.Call) and intrinsic_called(c, node.value) == "static_assert":
+        return check_static_assert(c, node.value)
     return _evaluate(c, node, check(c, node.value))
 
 
@@ -487,7 +498,11 @@ def _constant_if(c: FunctionChecker, node: ast.If, value: bool) -> list[t.Stmt]:
 
 def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     assert isinstance(node, ast.Return)
-    value: t.Expr | None = check(c, node.value) if node.value is not None else None
+    value: t.Expr | None = None
+    if isinstance(node.value, ast.Tuple) and isinstance(c.result, TupleType):
+        value = check_tuple(c, node.value, returned=True)
+    elif node.value is not None:
+        value = check(c, node.value)
     if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
         value = None
     c.check_released(c.span(node))

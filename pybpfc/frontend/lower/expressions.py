@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.lower.context import Lowering, register_type
+from pybpfc.frontend.lower.context import Lowering, call_result, register_type
 from pybpfc.frontend.lower.maps import finish_ringbuf_call, lower_map_method
 from pybpfc.frontend.lower.memory import (
     STACK_ALIGN,
@@ -307,7 +307,7 @@ def _call_function(low: Lowering, e: t.CallFunction, out: Value | None = None) -
     low.b.span = e.span
     if out is None and not _is_scalar(e):
         return lower_address(low, e)
-    result = Void() if out is not None else register_type(e.type)
+    result = Void() if out is not None else register_type(call_result(e.type, e.function.function.exported))
     return low.b.call(e.function.name, [*([out] if out is not None else []), *args], result) or Const(U64, 0)
 
 
