@@ -11,7 +11,7 @@ from pybpfc.abi.program_types import PROGRAM_TYPES
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
-from pybpfc.frontend.check import results
+from pybpfc.frontend.check import returned_references as references
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.statements import check_block
 from pybpfc.frontend.contexts import (
@@ -83,7 +83,7 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     checked = t.TFunction(
         key.name, tuple(params), signature.result, body, span, None, exported, inlining, c.all_variables
     )
-    checked.invalidates = results.invalidating_helper(body, unit.checked)
+    checked.invalidates = references.invalidating_helper(body, unit.checked)
     if isinstance(signature.result, Pointer) and not _settle_reference(c, checked, signature.result):
         return None
     return checked
@@ -91,11 +91,11 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
 
 def _settle_reference(c: FunctionChecker, checked: t.TFunction, declared: Pointer) -> bool:
     """What a function's reference leads to: not to its own memory, and to the caller's only where it is inlined."""
-    targets: set[results.Target] = set()
+    targets: set[references.Target] = set()
     failed = False
-    for statement, found in results.returned(checked.body):
+    for statement, found in references.returned(checked.body):
         targets |= found
-        if results.OWN in found:
+        if references.OWN in found:
             failed = True
             c.error(catalog.OwnMemoryReturned(str(declared.to)), statement.span)
     if Space.STACK in targets and checked.inlining is t.Inlining.NEVER:
@@ -103,7 +103,7 @@ def _settle_reference(c: FunctionChecker, checked: t.TFunction, declared: Pointe
         c.error(catalog.ReferenceNotInlined(checked.name), checked.span)
     elif Space.STACK in targets:
         checked.inlining = t.Inlining.ALWAYS
-    checked.result = results.result_type(declared, targets)
+    checked.result = references.result_type(declared, targets)
     return not failed
 
 
