@@ -354,6 +354,9 @@ class _Function:
         kind = register(op.value.type)
         number = as_int(op.value.type)
         value = self._make(f'call {kind} asm "", "=r,0"({kind} {self.value(op.value)})')
+        if op.low == 0 and op.high & (op.high + 1) == 0:
+            self._set(op, f"and {kind} {value}, {op.high}")
+            return
         if op.low == 0:
             fits = self._make(f"icmp ule {kind} {value}, {op.high}")
             self._set(op, f"select i1 {fits}, {kind} {value}, {kind} 0")

@@ -48,11 +48,13 @@ class Request:
 class Effects:
     """What callers of a checked function have to know: the bounds of its result, and the call that moves packets.
 
-    `stale_params` are the parameters that it uses afterwards, where, behind which call, and the helper.
+    `tail_call` is where it makes one; `stale_params` are the parameters that it uses after packets may have moved:
+    where, behind which call, and the helper.
     """
 
     result: tuple[int, int] | None = None
     moves_packet: tuple[Span, str] | None = None
+    tail_call: Span | None = None
     stale_params: dict[int, tuple[Span, Span, str]] = field(default_factory=dict)
 
 

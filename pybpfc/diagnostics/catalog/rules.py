@@ -436,6 +436,43 @@ class ReleasedInLoop(ErrorClass):
     name: str
 
 
+class TailCallInLoop(ErrorClass):
+    """A tail call in a loop that a helper runs.
+
+    The body of `bpf.loop`, of `for i in bpf.iter_num(a, b)` and of loops over maps is a function that the kernel calls
+    in each round. A tail call would leave that function, not the program; the verifier refuses it.
+
+    Bad:
+
+        programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in bpf.iter_num(0, 4):
+                programs.tail_call(ctx, 1)
+            return XDP_PASS
+
+    Good:
+
+        programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in bpf.iter_num(0, 4):
+                if i == 3:
+                    break
+            programs.tail_call(ctx, 1)
+            return XDP_PASS
+    """
+
+    code = "E0415"
+    title = "a tail call cannot be made in a loop that a helper runs"
+    label = "in a function that the helper runs"
+    help = "leave the loop with `break` and make the tail call behind it"
+
+
 class NotAReservation(ErrorClass):
     """`submit` or `discard` gets something that was not reserved.
 
@@ -635,6 +672,54 @@ class FeatureTooNew(ErrorClass):
     feature: str
     since: str
     kernel: str
+
+
+class TailCallTypes(ErrorClass):
+    """Programs of different types make tail calls through the same program array.
+
+    A program array belongs to the type of the first program that uses it; the kernel refuses programs of another type.
+
+    Bad:
+
+        programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def early(ctx: bpf.XdpContext) -> int:
+            programs.tail_call(ctx, 0)
+            return XDP_PASS
+
+
+        @bpf.tc
+        def late(ctx: bpf.TcContext) -> int:
+            programs.tail_call(ctx, 0)
+            return TC_ACT_OK
+
+    Good:
+
+        early_programs = bpf.ProgArray(max_entries=4)
+        late_programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def early(ctx: bpf.XdpContext) -> int:
+            early_programs.tail_call(ctx, 0)
+            return XDP_PASS
+
+
+        @bpf.tc
+        def late(ctx: bpf.TcContext) -> int:
+            late_programs.tail_call(ctx, 0)
+            return TC_ACT_OK
+    """
+
+    code = "E0430"
+    title = "`{map}` is used by {first} programs and cannot be used by {second} programs too"
+    label = "used by {second} programs here"
+    help = "declare a program array for each type of program"
+    map: str
+    first: str
+    second: str
 
 
 class HelperNeedsGpl(ErrorClass):

@@ -24,7 +24,7 @@ from pybpfc.frontend.check.conversion import (
     place,
     to_number,
 )
-from pybpfc.frontend.check.references import check_not_released
+from pybpfc.frontend.check.references import check_not_released, check_tail_call
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.symbols import (
     BuiltinSymbol,
@@ -218,6 +218,8 @@ def _function_result(c: FunctionChecker, node: ast.Call, key: t.FunctionKey, arg
             return c.error(
                 catalog.StalePacketPointer(what, helper), args[index].span, label="passed here", labels=labels
             )
+    if effects is not None and effects.tail_call is not None:
+        check_tail_call(c, c.span(node), effects.tail_call)
     if effects is not None and effects.moves_packet is not None:
         inside, helper = effects.moves_packet
         c.invalidate_packets(c.span(node), helper, [Label(inside, f"`{key.name}` calls `{helper}`")])

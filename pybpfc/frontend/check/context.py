@@ -63,6 +63,7 @@ class FunctionChecker:
         self.caller = node.name
         self.results: list[tuple[int, int] | None] = []
         self.moves_packet: tuple[Span, str] | None = None
+        self.tail_call: Span | None = None
         self.stale_params: dict[int, tuple[Span, Span, str]] = {}
         self.speculative = False
         self.taken: dict[t.Variable, tuple[Span, str]] = {}

@@ -84,7 +84,7 @@ def _check_function(unit: Unit, request: Request) -> t.TFunction | None:
         for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
     ]
     body = _check_body(c, params)
-    unit.effects[request.key.name] = Effects(_joined(c.results), c.moves_packet, c.stale_params)
+    unit.effects[request.key.name] = Effects(_joined(c.results), c.moves_packet, c.tail_call, c.stale_params)
     if body is None:
         return None
     inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if function.noinline else t.Inlining.DEFAULT

@@ -18,7 +18,7 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may
 from pybpfc.frontend.check.maps import _in_memory as in_memory
 from pybpfc.frontend.check.maps import check_key, check_stored
 from pybpfc.frontend.check.ranges import value_range
-from pybpfc.frontend.check.references import check_not_released, check_released, released_argument
+from pybpfc.frontend.check.references import check_not_released, check_tail_call, released_argument
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.types import (
     ERROR,
@@ -77,7 +77,7 @@ def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
     if any(isinstance(a.type, Error) for a in args):
         return t.Invalid(c.span(node), ERROR)
     if helper.name == "bpf_tail_call":
-        check_released(c, c.span(node), "the tail call leaves the program")
+        check_tail_call(c, c.span(node))
     if helper.invalidates_packet:
         c.invalidate_packets(c.span(node), helper.name)
     return t.CallHelper(c.span(node), result_type(helper, maps), helper, tuple(args))

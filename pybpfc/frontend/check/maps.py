@@ -11,7 +11,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
-from pybpfc.frontend.check.references import check_not_released, check_released, release
+from pybpfc.frontend.check.references import check_not_released, check_tail_call, release
 from pybpfc.lang.map_objects import class_name
 from pybpfc.lang.types import (
     BOOL,
@@ -294,7 +294,7 @@ def _output(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
 
 def _tail_call(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     args = _arguments(c, node, "tail_call", ("ctx", "index"), 2)
-    check_released(c, c.span(node), "the tail call leaves the program")
+    check_tail_call(c, c.span(node))
     c.invalidate_packets(c.span(node), "bpf_tail_call")
     if args is None or isinstance((index := coerce(c, args[1], U32, "index")).type, Error):
         return t.Invalid(c.span(node), ERROR)

@@ -184,6 +184,15 @@ def check_released(c: FunctionChecker, span: Span, label: str = "the function en
         _report_open(c, c.flow.held(), span, label)
 
 
+def check_tail_call(c: FunctionChecker, span: Span, inside: Span | None = None) -> None:
+    """A tail call, or a call of a function that makes one at `inside`: nothing may be held, no helper run it."""
+    labels = [Label(inside, "the tail call")] if inside is not None else []
+    if any(loop.by_helper for loop in c.loops):
+        c.error(catalog.TailCallInLoop(), span, labels=labels)
+    check_released(c, span, "the tail call leaves the program" if inside is None else "this may make a tail call")
+    c.tail_call = span
+
+
 def check_round(c: FunctionChecker, span: Span, label: str) -> None:
     """At the end of a loop's round: what the round took is lost to the next one, unless an older variable holds it."""
     if c.flow is not None:

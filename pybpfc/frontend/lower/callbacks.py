@@ -158,7 +158,13 @@ def lower_callback_loop(low: Lowering, s: t.CallbackLoop) -> None:
         arguments = (MapPointer(s.source.map), FunctionPointer(name), context, low.constant(U64, 0))
         b.helper(HELPERS["bpf_for_each_map_elem"], arguments, I64)
     else:
+        # kernels forget the function, but not its address, where they see that there are no rounds
+        some, none = b.new_block("loop.rounds"), b.new_block("loop.none")
+        b.branch(b.compare(Predicate.NE, rounds, low.constant(U32, 0)), some, none)
+        b.place(some)
         b.helper(HELPERS["bpf_loop"], (rounds, FunctionPointer(name), context, low.constant(U64, 0)), I64)
+        b.jump(none)
+        b.place(none)
     _after(low, s)
 
 
