@@ -367,6 +367,11 @@ class _Function:
         above = self._make(f"icmp {order}ge {kind} {value}, {op.low}")
         self._set(op, f"select i1 {above}, {kind} {value}, {kind} {op.low}")
 
+    def checked(self, op: ops.Checked) -> None:
+        """The same register, of which LLVM knows nothing."""
+        self._note_align(op, self.align(op.value))
+        self._set(op, f'call ptr asm "", "=r,0"(ptr {self.value(op.value)})')
+
     def select(self, op: ops.Select) -> None:
         """One of two values."""
         self._set(op, f"select {self.typed(op.condition)}, {self.typed(op.then)}, {self.typed(op.otherwise)}")
@@ -494,6 +499,7 @@ _EMITTERS: dict[type[ops.Op], Callable[[_Function, Any], None]] = {
     ops.Convert: _Function.convert,
     ops.ByteSwapBigEndian: _Function.byte_swap,
     ops.Bounded: _Function.bounded,
+    ops.Checked: _Function.checked,
     ops.Select: _Function.select,
     ops.MemSet: _Function.memset,
     ops.MemCopy: _Function.memcpy,

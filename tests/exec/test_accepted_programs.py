@@ -60,6 +60,20 @@ def prog(ctx: bpf.XdpContext) -> int:
     recent[u64(n & 7)] = n
     return XDP_DROP
 """,
+    "an address that LLVM computed before the test": """
+@bpf.raw_tracepoint("sys_enter")
+def prog(ctx: bpf.RawTracepointContext) -> int:
+    n = bpf_get_prandom_u32()
+    row = table.lookup(u32(bpf_ktime_get_ns()))
+    rounds = 0
+    while rounds < 4 and u32(bpf_ktime_get_ns()) > 3:
+        rounds += 1
+        if row is None or row.inner.q > 2:
+            del counts[u32(find(0))]
+        else:
+            counts[u32(row.list[n % 5])] += 1
+    return 0
+""",
     "no rounds, as the verifier sees": """
 @bpf.raw_tracepoint("sys_enter")
 def prog(ctx: bpf.RawTracepointContext) -> int:
