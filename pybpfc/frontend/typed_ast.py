@@ -539,7 +539,7 @@ class ProgramKind:
 
 @define
 class TFunction:
-    """A checked function; `invalidates` is the helper it calls, if any, that may move the packet."""
+    """A checked function."""
 
     name: str
     params: tuple[Variable, ...]
@@ -550,7 +550,6 @@ class TFunction:
     exported: bool = False
     inlining: Inlining = Inlining.DEFAULT
     variables: list[Variable] = field(default_factory=list)
-    invalidates: str = ""
 
 
 @define

@@ -42,6 +42,20 @@ from pybpfc.records import define, field
 
 
 @define
+class Effects:
+    """What callers of a checked function have to know: the bounds of its result, and the call that moves packets.
+
+    `tail_call` is where it makes one; `stale_params` are the parameters that it uses after packets may have moved:
+    where, behind which call, and the helper.
+    """
+
+    result: tuple[int, int] | None = None
+    moves_packet: tuple[Span, str] | None = None
+    tail_call: Span | None = None
+    stale_params: dict[int, tuple[Span, Span, str]] = field(default_factory=dict)
+
+
+@define
 class Unit:
     """What is known of the module being compiled."""
 
@@ -55,6 +69,7 @@ class Unit:
     requests: dict[tuple[int, s.TypeArguments], FunctionKey] = field(default_factory=dict)
     contexts: dict[str, ContextType] = field(default_factory=dict)
     checked: dict[str, TFunction | None] = field(default_factory=dict)
+    effects: dict[str, Effects] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
     helper_calls: dict[str, list[tuple[Helper, Span]]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)

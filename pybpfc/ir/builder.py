@@ -126,6 +126,10 @@ class Builder:
             return value
         return self._result(value.type, ops.Bounded(value, low, high, span=self.span))
 
+    def checked(self, value: ops.Value) -> ops.Temp:
+        """A pointer behind the test that shows it not to be null."""
+        return self._result(value.type, ops.Checked(value, span=self.span))
+
     def memset(self, pointer: ops.Value, size: int) -> None:
         """Zero memory."""
         self._append(ops.MemSet(pointer, size, span=self.span))

@@ -279,6 +279,17 @@ class Bounded(Op):
 
 
 @define
+class Checked(Op):
+    """A pointer that was found not to be null.
+
+    LLVM computes addresses before the test where that saves something, in loops above all; the verifier refuses
+    arithmetic on what may be null. So it is kept from knowing where this pointer comes from.
+    """
+
+    value: Value
+
+
+@define
 class MemSet(Op):
     """Zero `size` bytes at `pointer`."""
 

@@ -142,6 +142,8 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"opaque {v(op.value)}"
         case ops.Bounded():
             return f"bounded {v(op.value)}, {op.low} to {op.high}"
+        case ops.Checked():
+            return f"checked {v(op.value)}"
         case ops.Select():
             return f"select {v(op.condition)} ? {v(op.then)} : {v(op.otherwise)}"
         case ops.MemSet():

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 
 from pybpfc.diagnostics import catalog
-from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
-from pybpfc.frontend.check.flow import FAILED, HELD, RELEASED
 from pybpfc.frontend.check.ranges import upper_bound
+from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType, DataLoc
 from pybpfc.frontend.symbols import (
     ConstInt,
@@ -147,21 +146,6 @@ def _context_member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, conte
         return t.ContextString(span, Pointer(CHAR, Space.KERNEL), base, field.offset)
     type = field.type.host if isinstance(field.type, Int) else field.type
     return t.ContextMember(span, type, base, field.name, field.offset, field.name in context.writable)
-
-
-def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
-    """A ring buffer record must not be touched once it was submitted or discarded."""
-    if isinstance(base, t.ReadVariable) and c.flow is not None:
-        stages = c.flow.reservations.get(base.variable, frozenset())
-        if RELEASED in stages:
-            maybe = HELD in stages
-            declared = [Label(base.variable.span, "reserved here")]
-            c.error(
-                catalog.UseAfterRelease(base.variable.name, "may already be" if maybe else "is already"),
-                base.span,
-                labels=declared,
-            )
-            c.flow.reservations[base.variable] = frozenset({FAILED})
 
 
 # ---------------------------------------------------------------------------------- subscripts

@@ -133,7 +133,7 @@ def _loop(
 ) -> t.Stmt:
     from pybpfc.frontend.check.loops import for_body
 
-    body, otherwise = for_body(c, node, variables, bounds)
+    body, otherwise = for_body(c, node, variables, bounds, by_helper=True)
     return t.CallbackLoop(c.span(node), source, body, otherwise)
 
 

@@ -9,7 +9,6 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import builtins, helpers
 from pybpfc.frontend.check.access import (
-    check_not_released,
     resolve_static,
     undefined,
 )
@@ -25,6 +24,7 @@ from pybpfc.frontend.check.conversion import (
 )
 from pybpfc.frontend.check.function_calls import call_function
 from pybpfc.frontend.check.map_methods import check_map_method
+from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.frontend.symbols import (

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any
 
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import symbol_value
 from pybpfc.frontend.check.compile_time import named_type
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none
+from pybpfc.frontend.check.references import check_not_released, check_tail_call
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.instances import Conflict, bind_type
 from pybpfc.frontend.signatures import evaluate
 from pybpfc.frontend.symbols import Formal, FunctionSymbol, Parameter, TypeArguments
-from pybpfc.lang.types import ERROR, Array, Error, Pointer, Struct, Type
+from pybpfc.lang.types import ERROR, Array, Error, Pointer, Space, Struct, Type
 
 Bound = dict[str, ast.expr]
 """The arguments of a call by the parameters' names; those left to a default are not in it."""
@@ -48,9 +51,28 @@ def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol, re
     args = [pass_argument(c, values[parameter.name], parameter) for parameter in signature.params]
     if any(isinstance(a.type, Error) for a in args):
         return invalid
-    if checked is not None and checked.invalidates:
-        c.invalidate_packets(c.span(node), checked.invalidates)
+    if (stale := _apply_effects(c, node, key.name, args)) is not None:
+        return stale
     return t.CallFunction(c.span(node), checked.result if checked is not None else signature.result, key, tuple(args))
+
+
+def _apply_effects(c: FunctionChecker, node: ast.Call, name: str, args: Sequence[t.Expr]) -> t.Expr | None:
+    """What the call does to what is known here; an error when an argument does not outlive what the function does."""
+    effects = c.unit.effects.get(name)
+    if effects is None:
+        return None
+    for index, (used, moved, helper) in effects.stale_params.items():
+        passed = args[index].type
+        if isinstance(passed, Pointer) and passed.space is Space.PACKET:
+            labels = [Label(moved, f"`{helper}` may move the packet"), Label(used, "used afterwards")]
+            what = catalog.StalePacketPointer(c.sink.sources.text(args[index].span), helper)
+            return c.error(what, args[index].span, label="passed here", labels=labels)
+    if effects.tail_call is not None:
+        check_tail_call(c, c.span(node), effects.tail_call)
+    if effects.moves_packet is not None:
+        inside, helper = effects.moves_packet
+        c.invalidate_packets(c.span(node), helper, [Label(inside, f"`{name}` calls `{helper}`")])
+    return None
 
 
 def bind_arguments(c: FunctionChecker, node: ast.Call, name: str, formals: tuple[Formal, ...]) -> Bound | None:
@@ -145,8 +167,8 @@ def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.
     from pybpfc.frontend.check.calls import fit
 
     to, what = parameter.type, f"parameter `{parameter.name}`"
-    if isinstance(value.type, Error):
-        return value
+    if isinstance(value.type, Error) or not check_not_released(c, value):
+        return t.Invalid(value.span, ERROR)
     if isinstance(to, Pointer) and is_aggregate(to.to):
         if isinstance(value, t.Text) and isinstance(to.to, Array):
             stored = fit(c, value, to.to, what)

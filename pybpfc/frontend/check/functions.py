@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.contexts import CONTEXTS
-from pybpfc.abi.program_types import PROGRAM_TYPES
+from pybpfc.abi.program_types import PROGRAM_TYPES, result_rule
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
-from pybpfc.frontend.check import returned_references as references
+from pybpfc.frontend.check import returned_references as results
 from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.references import check_released
 from pybpfc.frontend.check.statements import check_block
 from pybpfc.frontend.contexts import (
     ContextType,
@@ -23,6 +24,7 @@ from pybpfc.frontend.contexts import (
 )
 from pybpfc.frontend.desugar import desugar
 from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
+from pybpfc.frontend.unit import Effects
 from pybpfc.lang.contexts import context_class
 from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
 
@@ -75,6 +77,7 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
         c.declare(p.name, p.type, c.span(a), i) for i, (p, a) in enumerate(zip(signature.params, values, strict=True))
     ]
     body = _check_body(c, params)
+    unit.effects[key.name] = Effects(_joined(c.results), c.moves_packet, c.tail_call, c.stale_params)
     if body is None:
         return None
     never = function.noinline or function.exported  # what is verified on its own has to be called
@@ -83,7 +86,6 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     checked = t.TFunction(
         key.name, tuple(params), signature.result, body, span, None, exported, inlining, c.all_variables
     )
-    checked.invalidates = references.invalidating_helper(body, unit.checked)
     if isinstance(signature.result, Pointer) and not _settle_reference(c, checked, signature.result):
         return None
     return checked
@@ -91,11 +93,11 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
 
 def _settle_reference(c: FunctionChecker, checked: t.TFunction, declared: Pointer) -> bool:
     """What a function's reference leads to: not to its own memory, and to the caller's only where it is inlined."""
-    targets: set[references.Target] = set()
+    targets: set[results.Target] = set()
     failed = False
-    for statement, found in references.returned(checked.body):
+    for statement, found in results.returned(checked.body):
         targets |= found
-        if references.OWN in found:
+        if results.OWN in found:
             failed = True
             c.error(catalog.OwnMemoryReturned(str(declared.to)), statement.span)
     if Space.STACK in targets and checked.inlining is t.Inlining.NEVER:
@@ -103,8 +105,16 @@ def _settle_reference(c: FunctionChecker, checked: t.TFunction, declared: Pointe
         c.error(catalog.ReferenceNotInlined(checked.name), checked.span)
     elif Space.STACK in targets:
         checked.inlining = t.Inlining.ALWAYS
-    checked.result = references.result_type(declared, targets)
+    checked.result = results.result_type(declared, targets)
     return not failed
+
+
+def _joined(results: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The bounds of a function that returns values with these bounds; None when one has none."""
+    known = [bounds for bounds in results if bounds is not None]
+    if not known or len(known) < len(results):
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
 
 
 def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
@@ -122,7 +132,9 @@ def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     result = _program_result(unit, captured)
     if result is None:
         return None
-    c = FunctionChecker(unit, captured, desugar(captured.node, 0), result, kind)
+    rule = result_rule(program.section)
+    neutral = 0 if rule.allows(0) else rule.min
+    c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
     arguments = _args(captured.node)
     if len(arguments) != 1 or captured.node.args.vararg or captured.node.args.kwarg or captured.node.args.defaults:
@@ -158,7 +170,7 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
     body = check_block(c, c.node.body)
     if c.flow is not None:
         end = c.captured.source.header_span(c.captured.node)
-        c.check_released(end)
+        check_released(c, end)
         if not isinstance(c.result, Void):
             c.error(catalog.MissingReturn(c.node.name, str(c.result)), end)
     return body if len(c.sink.errors) + c.sink.suppressed == before else None

@@ -17,6 +17,7 @@ from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.references import check_left, check_round
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
 MAX_TRIPS = 1 << 23
@@ -29,36 +30,61 @@ MAX_OPEN_WORK = 5_000
 """The same for loops of which only the most rounds is known: the verifier walks on from the end of each."""
 
 
-def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
+def _body(
+    c: FunctionChecker, body: list[ast.stmt], entry: Flow | None, by_helper: bool = False
+) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
     """Check a loop body from `entry`: its statements, how it is left, and the state at its end."""
     from pybpfc.frontend.check.statements import check_block
 
-    loop = Loop()
+    loop = Loop(frozenset(c.variables.values()), by_helper)
     c.loops.append(loop)
     c.flow = entry.copy() if entry is not None else None
     statements = check_block(c, body)
+    check_round(c, c.span(body[-1]), "the round ends here")
     c.loops.pop()
     return statements, loop, merge([c.flow, *loop.continues])
 
 
 def _steady(c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]) -> Flow:
-    """The state at a loop's head: the entry joined with what a round leaves behind."""
+    """The state at a loop's head: the entry joined with what a round leaves behind.
+
+    Bounds that still change in the second round, as those of a counter do, are given up.
+    """
     head = entry.copy()
-    stored = stored_names(body)
-    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in stored}
-    for _ in range(3):
+    counted = _counted(body)
+    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in counted}
+    first, known = True, set(c.variables.values())
+    while True:
         with c.speculation():
             again = merge([head, check_once(head.copy())])
         assert again is not None
-        again.ranges = head.ranges
+        again.keep(known)
+        if not first:
+            again.ranges = {v: r for v, r in again.ranges.items() if head.ranges.get(v) == r}
         if _same(again, head):
-            break
-        head = again
-    return head
+            return again
+        head, first = again, False
+
+
+def _counted(body: list[ast.stmt]) -> set[str]:
+    """The names whose next value a loop's body makes of the last: their bounds change in every round."""
+    nodes = (n for s in body for n in ast.walk(s))
+    return {n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
 
 
 def _same(a: Flow, b: Flow) -> bool:
-    return (a.bound, a.nonnull, a.stale.keys(), a.reservations) == (b.bound, b.nonnull, b.stale.keys(), b.reservations)
+    return all(
+        x == y
+        for x, y in (
+            (a.bound, b.bound),
+            (a.nonnull, b.nonnull),
+            (a.stale.keys(), b.stale.keys()),
+            (a.reservations, b.reservations),
+            (a.ranges, b.ranges),
+            (a.aliases, b.aliases),
+            (a.borrows, b.borrows),
+        )
+    )
 
 
 def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
@@ -228,7 +254,11 @@ def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
 
 
 def for_body(
-    c: FunctionChecker, node: ast.For, variables: Sequence[t.Variable], bounds: tuple[int, int] | None = None
+    c: FunctionChecker,
+    node: ast.For,
+    variables: Sequence[t.Variable],
+    bounds: tuple[int, int] | None = None,
+    by_helper: bool = False,
 ) -> tuple[tuple[t.Stmt, ...], tuple[t.Stmt, ...]]:
     """The body and the `else` of a `for`; `bounds` are those of its one variable."""
     from pybpfc.frontend.check.statements import check_block
@@ -243,12 +273,12 @@ def for_body(
 
     def once(head: Flow) -> Flow | None:
         bind(head)
-        return _body(c, node.body, head)[2]
+        return _body(c, node.body, head, by_helper)[2]
 
     head = _steady(c, entry, node.body, once).copy()
     inside = head.copy()
     bind(inside)
-    body, loop, end = _body(c, node.body, inside)
+    body, loop, end = _body(c, node.body, inside, by_helper)
     after = merge([entry, end])
     c.flow = after
     otherwise = check_block(c, node.orelse)
@@ -349,6 +379,7 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
 def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`break`."""
     if c.flow is not None and c.loops:
+        check_left(c, c.span(node))
         c.loops[-1].breaks.append(c.flow)
     c.flow = None
     return [t.Break(c.span(node))]
@@ -357,6 +388,7 @@ def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 def check_continue(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`continue`."""
     if c.flow is not None and c.loops:
+        check_round(c, c.span(node), "the next round begins here")
         c.loops[-1].continues.append(c.flow)
     c.flow = None
     return [t.Continue(c.span(node))]

@@ -48,6 +48,8 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
             ranges = [value_range(c, o) for o in e.operands]
             if all(r is not None for r in ranges):
                 return max(r[0] for r in ranges if r), max(r[1] for r in ranges if r)
+        case t.CallFunction() if e.function.name in c.unit.effects:
+            return c.unit.effects[e.function.name].result or _of_type(e)
         case t.Member() if e.field.bits is not None:
             held = bit_field_type(e.field)
             return held.min, held.max

@@ -1,4 +1,4 @@
-"""What a function's result leads to, and what its call does to the caller: found in its checked body."""
+"""What a function's result leads to, found in its checked body."""
 
 from __future__ import annotations
 
@@ -36,18 +36,6 @@ def returned(body: tuple[t.Stmt, ...]) -> list[tuple[t.Return, set[Target]]]:
         if isinstance(node, t.Return) and node.value is not None:
             found.append((node, _targets(node.value, holding)))
     return found
-
-
-def invalidating_helper(body: tuple[t.Stmt, ...], functions: dict[str, t.TFunction | None]) -> str:
-    """The helper, called here or further down, that may move the packet; empty when there is none."""
-    for node in walk(body):
-        if isinstance(node, t.CallHelper) and node.helper.invalidates_packet:
-            return node.helper.name
-        if isinstance(node, t.CallFunction):
-            callee = functions.get(node.function.name)
-            if callee is not None and callee.invalidates:
-                return callee.invalidates
-    return ""
 
 
 def _holding_own_memory(nodes: list[Any]) -> set[t.Variable]:

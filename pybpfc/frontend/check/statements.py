@@ -28,12 +28,18 @@ from pybpfc.frontend.check.conversion import (
     reference,
     storable_text,
 )
-from pybpfc.frontend.check.event_maps import is_reservation
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
-from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.references import (
+    check_not_released,
+    check_overwritten,
+    check_released,
+    hold,
+    is_reservation,
+)
+from pybpfc.frontend.check.results import check_result
 from pybpfc.frontend.check.tuples import check_tuple, is_tuple_element, unpack
 from pybpfc.frontend.symbols import GlobalSymbol
 from pybpfc.frontend.tuples import TupleType
@@ -236,7 +242,6 @@ def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST
     span, known = c.span(target), c.variables.get(target.id)
     if known is not None and not isinstance(known.type, Error):
         return _rebind(c, known, value, node)
-    reserved = is_reservation(value)
     value = _bindable(c, value)
     if isinstance(value.type, Error):
         _bind_error(c, target)
@@ -244,7 +249,7 @@ def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST
     if isinstance(c.unit.symbol(c.captured, target.id), GlobalSymbol):
         c.emit(catalog.ShadowsGlobal(target.id).at(span))
     variable = c.declare(target.id, value.type, span)
-    return _bound(c, variable, value, node, reserved)
+    return _bound(c, variable, value, node)
 
 
 def _bind_error(c: FunctionChecker, target: ast.Name) -> None:
@@ -276,10 +281,7 @@ def _bindable(c: FunctionChecker, value: t.Expr) -> t.Expr:
 
 
 def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST) -> t.Bind | None:
-    reserved = is_reservation(value)
-    stages = c.require_flow().reservations.get(variable, frozenset())
-    if HELD in stages:
-        c.error(catalog.ReservationOverwritten(variable.name), node, labels=[Label(variable.span, "reserved here")])
+    check_overwritten(c, variable, c.span(node))
     if isinstance(value, t.ReadVariable) and is_optional(value):
         value = may_be_none(c, value)
     if isinstance(value, t.Text) and isinstance(variable.type, Pointer):
@@ -291,7 +293,7 @@ def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.A
     value = coerce(c, value, variable.type, f"`{variable.name}`")
     if isinstance(value.type, Error):
         return None
-    return _bound(c, variable, value, node, reserved)
+    return _bound(c, variable, value, node)
 
 
 def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
@@ -306,26 +308,23 @@ def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
         return not isinstance(coerce(c, value, to, "").type, Error)
 
 
-def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST, reserved: bool) -> t.Bind:
+def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST) -> t.Bind:
     if isinstance(value, t.AddressOf) and isinstance(value.place, t.NewArray | t.NewStruct):
         size = size_of(value.place.type)
         if size > MAX_STACK:
             c.error(catalog.VariableTooLarge(variable.name, size), variable.span)
     flow = c.require_flow()
     nonnull = isinstance(value.type, Pointer) and not _nullable(value)
-    moved = value.variable if isinstance(value, t.ReadVariable) else None
-    stages = flow.reservations.get(moved) if moved is not None else None
     bounds = value_range(c, value) if is_integer(variable.type) else None
-    flow.bind(variable)
+    check_not_released(c, value)
+    held = value.variable is variable if isinstance(value, t.ReadVariable) else False
+    if not held:
+        flow.bind(variable)
+        hold(c, variable, value)
     if bounds is not None:
         flow.ranges[variable] = bounds
     if nonnull:
         flow.nonnull.add(variable)
-    if reserved:
-        c.reserve(variable)
-    elif stages is not None and moved is not None:
-        flow.reservations[variable] = stages
-        del flow.reservations[moved]
     return t.Bind(c.span(node), variable, value)
 
 
@@ -365,8 +364,7 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         _bind_error(c, node.target)
         return []
     variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
-    reserved = value is not None and is_reservation(value)
-    return [_bound(c, variable, initial, node, reserved)]
+    return [_bound(c, variable, initial, node)]
 
 
 def _list_literal(c: FunctionChecker, node: ast.List, type: Array) -> t.Expr:
@@ -462,7 +460,7 @@ def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]
     if isinstance(value.type, Error):
         return []
     if is_reservation(value):
-        c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node)
+        c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node, label="no variable holds it")
         return []
     if not isinstance(
         value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
@@ -505,7 +503,7 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         value = check(c, node.value)
     if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
         value = None
-    c.check_released(c.span(node))
+    check_released(c, c.span(node))
     if value is None:
         c.flow = None
         if not isinstance(c.result, Void):
@@ -523,20 +521,13 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
             result = t.NewArray(value.span, c.result, result)
     else:
         result = coerce(c, value, c.result, "return value")
-    c.flow = None
     if isinstance(result.type, Error):
+        c.flow = None
         return []
-    _check_return_range(c, result)
+    c.results.append(bounds := value_range(c, result) if is_integer(result.type) else None)
+    c.flow = None
+    check_result(c, result, bounds)
     return [t.Return(c.span(node), result)]
-
-
-def _check_return_range(c: FunctionChecker, value: t.Expr) -> None:
-    """A constant result must be one that the hook accepts."""
-    if c.program is None or not isinstance(value, t.Literal):
-        return
-    rule = c.program.type.result
-    if rule.min is not None and rule.max is not None and not rule.min <= value.value <= rule.max:
-        c.error(catalog.ReturnRange(c.program.section, f"{rule.min} to {rule.max}", value.value), value.span)
 
 
 def _global(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:

@@ -364,9 +364,35 @@ def lower_branch(low: Lowering, e: t.Expr, then: Block, otherwise: Block) -> Non
         case t.Literal():
             low.b.jump(then if e.value else otherwise)
         case _:
+            variable, nonnull = _tested_pointer(e)
             condition = lower_value(low, e)
             low.b.span = e.span
-            low.b.branch(condition, then, otherwise)
+            if variable is None or variable not in low.locals:
+                low.b.branch(condition, then, otherwise)
+                return
+            known, wanted = low.b.new_block("known"), then if nonnull else otherwise
+            low.b.branch(condition, known if nonnull else then, otherwise if nonnull else known)
+            low.b.place(known)
+            low.write_variable(variable, low.b.checked(low.read_variable(variable)))
+            low.b.jump(wanted)
+
+
+def _tested_pointer(e: t.Expr) -> tuple[t.Variable | None, bool]:
+    """The variable that a condition tests for None, and whether it is not None where the condition holds.
+
+    Not those of packets: the verifier knows no null among them, and LLVM finds the tests of their bounds behind it.
+    """
+    nonnull = True
+    match e:
+        case t.Truth(operand=operand):
+            pass
+        case t.Comparison(lhs=operand, rhs=t.Literal(value=0), predicate=predicate):
+            nonnull = predicate is Predicate.NE
+        case _:
+            return None, False
+    if isinstance(operand, t.ReadVariable | t.Assignment) and isinstance(operand.type, Pointer):
+        return (operand.variable, nonnull) if operand.type.space is not Space.PACKET else (None, False)
+    return None, False
 
 
 _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {

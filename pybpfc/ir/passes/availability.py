@@ -30,6 +30,7 @@ def check_availability(module: Module, target: Target, sink: DiagnosticSink) -> 
         if program.program is not None:
             reached = _reached(module, program)
             _check_helpers(module, program.program, reached, target, sink)
+    _check_tail_calls(module, sink)
     if target.kernel is not None:
         _check_hooks(module, target.kernel, sink)
         _check_maps(module, target.kernel, sink)
@@ -84,6 +85,29 @@ def _check_helpers(
             helps = [f"use {instead}"] if instead is not None else []
         if mistake is not None:
             sink.emit(mistake.at(spans[0], labels=_further(spans), helps=helps))
+
+
+def _check_tail_calls(module: Module, sink: DiagnosticSink) -> None:
+    """All programs that call through one program array are of one type: the first one loaded decides."""
+    users: dict[str, dict[tuple[str, bool], tuple[Function, Span]]] = {}
+    for program in module.functions:
+        section = match_section(program.program.section) if program.program is not None else None
+        for function in _reached(module, program) if section is not None else ():
+            for op in _ops(function):
+                if isinstance(op, ops.HelperCall) and op.helper.name == "bpf_tail_call" and section is not None:
+                    kind = section.program_type.removeprefix("BPF_PROG_TYPE_"), section.frags
+                    for map in (a.map for a in op.args if isinstance(a, ops.MapPointer)):
+                        users.setdefault(map.name, {}).setdefault(kind, (program, op.span))
+    for name, kinds in users.items():
+        (first, (_, where)), *others = kinds.items()
+        for kind, (program, span) in others:
+            labels = [Label(where, f"used by {_type_name(first)} programs here")]
+            mistake = catalog.TailCallTypes(name, _type_name(first), _type_name(kind))
+            sink.emit(mistake.at(span, labels=labels, notes=(f"in the program `{program.name}`",)))
+
+
+def _type_name(kind: tuple[str, bool]) -> str:
+    return kind[0] + (" (frags)" if kind[1] else "")
 
 
 def _further(spans: list[Span]) -> list[Label]:
