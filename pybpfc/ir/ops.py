@@ -403,12 +403,17 @@ class MapIncrement(Op):
 
 @frozen
 class FormatSpec:
-    """How one value of a `print` is shown: `conversion` is one of d u x o c s p, with `0`-padding width."""
+    """How one value of a `print` is shown: `conversion` is one of d u x X c s p, as the kernel's printf has them.
+
+    Within its width the value stands right, or `left`, or has leading zeros; `sign` is what stands before positive
+    numbers: nothing, a plus or a space.
+    """
 
     conversion: str
     width: int = 0
     zero: bool = False
-    alternate: bool = False
+    left: bool = False
+    sign: str = ""
 
 
 @define

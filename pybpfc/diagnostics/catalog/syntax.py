@@ -911,7 +911,9 @@ class FormattedString(ErrorClass):
 class FormatSpec(ErrorClass):
     """A format specification that the kernel cannot carry out.
 
-    The kernel's formatting knows integers, characters, addresses and text, with a width and leading zeros.
+    The kernel's formatting knows integers, characters, addresses and text, with a width, a side, leading zeros and
+    signs. Constants are formatted by the compiler, in any way that Python knows. Widths, sides, `X`, `c`, a percent
+    sign and more than one text in a line need kernel 5.13, more than three values 5.16.
 
     Bad:
 
@@ -936,6 +938,33 @@ class FormatSpec(ErrorClass):
     help = "integers take `d`, `x`, `X`, `#x`, `08x`, `c`; pointers `p`; text `s`"
     spec: str
     type: str
+
+
+class UnprintableText(ErrorClass):
+    """Text for the trace has characters that the kernel refuses.
+
+    The kernel prints ASCII and white space only; a line with anything else is not written at all.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print("größer")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print("larger")
+            return XDP_PASS
+    """
+
+    code = "E0150"
+    title = "the kernel does not print {char}"
+    label = "the whole line would be lost"
+    help = "write it in ASCII, or send the value in an event and print it in user space"
+    char: str
 
 
 class AssignmentTarget(ErrorClass):

@@ -11,6 +11,7 @@ from pybpfc.abi import alternatives
 from pybpfc.abi.helpers import Helper
 from pybpfc.abi.insn import ISA_SINCE
 from pybpfc.abi.map_types import MAP_TYPES
+from pybpfc.abi.printf import printk_since
 from pybpfc.abi.program_types import GPL_COMPATIBLE, match_section
 from pybpfc.abi.versions import FEATURE_SINCE, KernelVersion
 from pybpfc.diagnostics import catalog
@@ -150,6 +151,9 @@ def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink)
             if isinstance(op, ops.Atomic) and _is_newer(op, used):
                 help = "older kernels add atomically, without giving the old value"
                 need(ISA_SINCE["atomics"], "this atomic operation", [op.span], help)
+            if isinstance(op, ops.HelperCall) and op.helper.name == "bpf_trace_printk":
+                help = "older kernels take decimals, `x` and one text, without width"
+                need(_format_since(op), "this format", [op.span], help)
             for value in op.operands():
                 if isinstance(value, ops.GlobalPointer):
                     name = value.variable.name
@@ -157,6 +161,12 @@ def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink)
                     data.setdefault(what, []).append(op.span)
     for what, spans in data.items():
         need(FEATURE_SINCE["globals"], what, spans, "keep it in a `bpf.Array` of one entry")
+
+
+def _format_since(op: ops.HelperCall) -> KernelVersion:
+    pattern = op.args[0]
+    known = pattern.variable.initial if isinstance(pattern, ops.GlobalPointer) else None
+    return printk_since(known) if isinstance(known, bytes) else op.helper.since
 
 
 def _is_newer(op: ops.Atomic, used: set[int]) -> bool:

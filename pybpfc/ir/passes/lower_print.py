@@ -32,7 +32,8 @@ def lower_print(module: Module, target: Target) -> None:
 
 
 def _call(b: Builder, op: ops.Print, variable: GlobalVar, size: int) -> None:
-    values = [_wide(b, v) for v in op.values]
+    conversions = [part.conversion for part in op.parts if not isinstance(part, str)]
+    values = [_wide(b, v, conversion) for v, conversion in zip(op.values, conversions, strict=True)]
     head = (ops.GlobalPointer(variable), ops.Const(U32, size))
     if len(values) <= DIRECT:
         padded = values + [ops.Const(U64, 0)] * (DIRECT - len(values))
@@ -45,32 +46,21 @@ def _call(b: Builder, op: ops.Print, variable: GlobalVar, size: int) -> None:
     b.helper(HELPERS["bpf_trace_vprintk"], (*head, base, ops.Const(U32, size_of(slot.type))), I64)
 
 
-def _wide(b: Builder, value: ops.Value) -> ops.Value:
-    """Values go to the kernel as 64 bits."""
-    if isinstance(value.type, Pointer):
+def _wide(b: Builder, value: ops.Value, conversion: str) -> ops.Value:
+    """Values go to the kernel as 64 bits; in hexadecimal a negative number shows the bits that it has."""
+    if isinstance(value.type, Pointer | Bool):
         return b.convert(value, U64)
-    if isinstance(value.type, Bool):
-        return b.convert(value, U64)
+    type = as_int(value.type)
+    if type.signed and conversion in ("x", "X"):
+        value = b.convert(value, Int(type.bits, False))
     return b.convert(value, I64 if as_int(value.type).signed else U64)
 
 
 def _format(op: ops.Print) -> str:
-    out: list[str] = []
-    values = iter(op.values)
-    for part in op.parts:
-        if isinstance(part, str):
-            out.append(part.replace("%", "%%"))
-        else:
-            out.append(_specifier(part, next(values)))
-    return "".join(out)
+    return "".join(part.replace("%", "%%") if isinstance(part, str) else _specifier(part) for part in op.parts)
 
 
-def _specifier(spec: ops.FormatSpec, value: ops.Value) -> str:
-    flags = ("#" if spec.alternate else "") + ("0" if spec.zero else "") + (str(spec.width) if spec.width else "")
-    match spec.conversion:
-        case "s" | "c" | "p" as plain:
-            return f"%{plain}"
-        case "d" if isinstance(value.type, Int) and not value.type.signed:
-            return f"%{flags}llu"
-        case conversion:
-            return f"%{flags}ll{conversion}"
+def _specifier(spec: ops.FormatSpec) -> str:
+    flags = spec.sign + ("-" if spec.left else "") + ("0" if spec.zero else "")
+    size = "" if spec.conversion in ("s", "c", "p") else "ll"
+    return f"%{flags}{spec.width or ''}{size}{spec.conversion}"
