@@ -12,6 +12,7 @@ from pybpfc.frontend.tuples import resolve_tuple
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
+from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
 from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer
 from pybpfc.lang.views import View
 
@@ -42,10 +43,18 @@ def annotation_type(unit: Unit, captured: Captured, node: ast.expr, *, tuples: b
     if value is None:
         return VOID
     try:
-        return (resolve_tuple(value) if tuples else None) or resolve(value)
+        found = (resolve_tuple(value) if tuples else None) or resolve(value)
+    except UnknownKernelType as error:
+        unit.sink.emit(catalog.KernelTypeUse(error.name).at(span))
+        return None
     except AnnotationError as error:
         unit.sink.emit(catalog.InvalidAnnotation(text).at(span, notes=(str(error),)))
         return None
+    target = found.to if isinstance(found, Pointer) else found
+    if isinstance(target, Struct) and target.kernel:
+        unit.sink.emit(catalog.KernelTypeUse(target.name).at(span))
+        return None
+    return found
 
 
 def function_formals(unit: Unit, captured: Captured) -> tuple[Formal, ...] | None:
@@ -185,10 +194,20 @@ def context_annotation_fits(unit: Unit, captured: Captured, node: ast.arg, progr
         return True
     if isinstance(value, type) and issubclass(value, Context) and fits_program(value, program_type, struct):
         return True
+    if is_kernel_type(value):
+        return annotation_type(unit, captured, node.annotation) is not None
     expected = context_class(program_type, struct)
     name = f"bpf.{expected.__name__}" if expected is not None else "bpf.Context"
     unit.sink.emit(catalog.WrongContext(text, name).at(span))
     return False
+
+
+def is_kernel_type(value: Any) -> bool:
+    """Whether an annotation names a type of the kernel, which hooks will take for their arguments."""
+    if not isinstance(value, type):
+        return False
+    declared = getattr(value, "__bpf_type__", None)
+    return issubclass(value, KernelType) or (isinstance(declared, Struct) and declared.kernel)
 
 
 def unit_context(unit: Unit, captured: Captured, node: ast.expr) -> Struct | None:

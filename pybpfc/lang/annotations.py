@@ -199,6 +199,10 @@ def _resolve_class(annotation: type) -> Type:
     found = getattr(annotation, "__bpf_type__", None)
     if isinstance(found, Int | Struct):
         return found
+    from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
+
+    if issubclass(annotation, KernelType):
+        raise UnknownKernelType(annotation.__name__)
     message = f"`{annotation.__name__}` is not a type of a BPF program"
     raise AnnotationError(message, "decorate the class with `@bpf.struct`")
 

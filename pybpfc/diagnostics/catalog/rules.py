@@ -1204,3 +1204,79 @@ class NoPrograms(ErrorClass):
     label = "nothing to compile"
     help = "decorate a function with a hook, such as `@bpf.xdp`"
     module: str
+
+
+class KernelFunctionCall(ErrorClass):
+    """A program uses a kernel function (kfunc).
+
+    Kernel functions are found in the kernel's BTF when a program is loaded; the compiler cannot do so yet. Helpers have
+    fixed numbers and work.
+
+    Bad:
+
+        @bpf.kfunc
+        def bpf_cpumask_first(mask: u64) -> u32: ...
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print(f"{bpf_cpumask_first(3)}")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print(f"{bpf_get_smp_processor_id()}")
+            return XDP_PASS
+    """
+
+    code = "E0443"
+    title = "`{name}` is a kernel function (kfunc), which programs in Python cannot use yet"
+    label = "not supported yet"
+    help = "use a helper of `pybpfc.helpers`, or write this program in C: `bpf.load` takes its object too"
+    name: str
+
+
+class KernelTypeUse(ErrorClass):
+    """A program uses a type of the kernel.
+
+    Where the members of the kernel's structures are is found in the kernel's BTF when a program is loaded; the compiler
+    cannot do so yet.
+
+    Bad:
+
+        @bpf.kernel_struct
+        class task_struct:
+            pid: i32
+
+
+        @bpf.func
+        def pid_of(task: task_struct) -> i32:
+            return task.pid
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def pid_of_current() -> u32:
+            return u32(bpf_get_current_pid_tgid() >> 32)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
+
+    code = "E0444"
+    title = "`{name}` is a type of the kernel, which programs in Python cannot use yet"
+    label = "not supported yet"
+    help = (
+        "use what helpers tell, or read from an address by `bpf_probe_read_kernel`; or write this program in C: "
+        "`bpf.load` takes its object too"
+    )
+    name: str

@@ -15,14 +15,18 @@ from pybpfc.frontend.symbols import (
     ConstInt,
     ConstSequence,
     ConstText,
+    Foreign,
     GlobalSymbol,
     MapSymbol,
     Namespace,
     NoneSymbol,
     Symbol,
+    TypeSymbol,
     Undefined,
 )
 from pybpfc.frontend.tuples import TupleType
+from pybpfc.lang.functions import Kfunc
+from pybpfc.lang.kernel_names import KernelFunction, KernelType
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -69,7 +73,20 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
         case Undefined():
             return undefined(c, node, symbol)
         case _:
-            return c.error(catalog.NotAValue(symbol.describe()), node)
+            return c.error(kernel_name(symbol) or catalog.NotAValue(symbol.describe()), node)
+
+
+def kernel_name(symbol: Symbol) -> catalog.ErrorClass | None:
+    """The mistake of using a function or a type of the kernel; None for other symbols."""
+    match symbol:
+        case Foreign(value=Kfunc() | KernelFunction() as function):
+            return catalog.KernelFunctionCall(function.name)
+        case Foreign(value=type() as cls) if issubclass(cls, KernelType):
+            return catalog.KernelTypeUse(cls.__name__)
+        case TypeSymbol(type=Struct(kernel=True, name=name)):
+            return catalog.KernelTypeUse(name)
+        case _:
+            return None
 
 
 def undefined(c: FunctionChecker, node: ast.expr, symbol: Undefined) -> t.Expr:

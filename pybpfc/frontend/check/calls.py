@@ -9,6 +9,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import builtins, helpers
 from pybpfc.frontend.check.access import (
+    kernel_name,
     resolve_static,
     undefined,
 )
@@ -76,6 +77,8 @@ def check_call(c: FunctionChecker, node: ast.expr) -> t.Expr:
 
 
 def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
+    if (mistake := kernel_name(symbol)) is not None:
+        return c.error(mistake, node.func)
     match symbol:
         case TypeSymbol(type=Struct() as struct):
             return new_struct(c, node, struct)
