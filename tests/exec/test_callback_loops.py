@@ -145,7 +145,7 @@ def count(i: u32) -> int:
 def prog(ctx: bpf.SkBuff) -> int:
     state = State()
     calls = bpf.loop(ctx.len, add, state)
-    bpf.loop(ctx.len + 1, count)
+    bpf.loop(function=count, count=ctx.len + 1)
     return i32(calls) * 100000 + i32(state.total) * 100 + i32(state.last) + i32(total) * 10000000
 """
 

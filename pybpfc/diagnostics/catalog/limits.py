@@ -335,9 +335,9 @@ class VariableTooLarge(ErrorClass):
 
 
 class LoopTooLong(ErrorClass):
-    """A constant loop runs more often than the verifier follows.
+    """A loop has more rounds than a loop can have.
 
-    The verifier follows every round of a loop and gives up after a million instructions.
+    The verifier follows the rounds of short loops; those of long ones are made by `bpf_loop`, 8,388,608 at most.
 
     Bad:
 
@@ -351,15 +351,16 @@ class LoopTooLong(ErrorClass):
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            for i in range(64):
-                print(f"{i}")
+            for i in range(100):
+                for j in range(1_000_000):
+                    print(f"{i} {j}")
             return XDP_PASS
     """
 
     code = "E0508"
-    title = "{count} rounds are more than the verifier follows"
+    title = "{count} rounds are more than a loop can make"
     label = "too many rounds"
-    help = "use `bpf.loop(n, fn, ctx)` or `bpf.iter_num(a, b)`, which the verifier checks once"
+    help = "put one loop into another; each makes 8,388,608 rounds at most"
     count: int
 
 

@@ -1245,6 +1245,37 @@ class NotIterable(ErrorClass):
     what: str
 
 
+class LoopAsValue(ErrorClass):
+    """What makes a loop is used as a value.
+
+    `bpf.iter_num` and a map's `items`, `keys` and `values` stand behind `for … in`; `bpf.loop` is a statement of its
+    own, whose result can be assigned to a name.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            numbers = bpf.iter_num(0, ctx.rx_queue_index)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            total = 0
+            for i in bpf.iter_num(0, ctx.rx_queue_index):
+                total += i
+            return XDP_PASS if total else XDP_DROP
+    """
+
+    code = "E0147"
+    title = "`{what}` is no value in a BPF program"
+    label = "a loop"
+    help = "write `{use}`"
+    what: str
+    use: str
+
+
 class MapMethodAsValue(ErrorClass):
     """A map's method is named but not called.
 

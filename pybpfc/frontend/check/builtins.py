@@ -168,6 +168,10 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return check_offset_of(c, node)
     if name == "static_assert":
         return c.error(catalog.NotAValue("`bpf.static_assert`, a statement,"), node)
+    if name == "loop":
+        return c.error(catalog.LoopAsValue("bpf.loop(…)", "done = bpf.loop(n, fn, ctx)"), node)
+    if name == "iter_num":
+        return c.error(catalog.LoopAsValue("bpf.iter_num(…)", "for i in bpf.iter_num(a, b):"), node)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
 
 

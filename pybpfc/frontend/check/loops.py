@@ -287,8 +287,10 @@ def for_body(
 
 
 def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr, int] | None:
-    """Start, stop and the constant step of a `range`; None after a diagnostic."""
+    """Start, stop and the constant step of a `range` or `bpf.iter_num`; None after a diagnostic."""
     from pybpfc.frontend.check.expressions import check, literal
+
+    name = callbacks.intrinsic_called(c, call) or "range"
 
     if call.keywords or not 1 <= len(call.args) <= 3:
         c.error(catalog.ArgumentCount("range", "1 to 3 arguments", len(call.args) + len(call.keywords)), call)
@@ -298,7 +300,7 @@ def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr,
         if isinstance(value.type, Error):
             return None
         if not is_integer(value.type):
-            c.error(catalog.NotANumber(describe(value), "range"), value.span)
+            c.error(catalog.NotANumber(describe(value), name), value.span)
             return None
     step = 1
     if len(values) == 3:
@@ -338,17 +340,23 @@ def _loop_range(c: FunctionChecker, start: t.Expr, stop: t.Expr, step: int) -> t
 
 def _trips(c: FunctionChecker, call: ast.Call, start: t.Expr, stop: t.Expr, step: int) -> int | None:
     """How many rounds at most; a diagnostic when that is not visible."""
-    a, b = value_range(c, start), value_range(c, stop)
-    if a is not None and b is not None:
-        span = b[1] - a[0] if step > 0 else a[1] - b[0]
-        trips = max(0, -(-span // abs(step)))
-        if trips <= MAX_TRIPS:
-            return trips
+    trips = rounds_at_most(c, start, stop, step)
+    if trips is None:
+        unbounded = stop if value_range(c, stop) is None else start
+        c.error(catalog.LoopBound(), unbounded.span)
+    elif trips > MAX_TRIPS:
         c.error(catalog.LoopTooLong(trips), call)
         return None
-    unbounded = stop if b is None else start
-    c.error(catalog.LoopBound(), unbounded.span)
-    return None
+    return trips
+
+
+def rounds_at_most(c: FunctionChecker, start: t.Expr, stop: t.Expr, step: int) -> int | None:
+    """How many rounds a range can have; None when that is not visible."""
+    a, b = value_range(c, start), value_range(c, stop)
+    if a is None or b is None:
+        return None
+    span = b[1] - a[0] if step > 0 else a[1] - b[0]
+    return max(0, -(-span // abs(step)))
 
 
 def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.Stmt]:
