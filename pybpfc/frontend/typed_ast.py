@@ -466,11 +466,15 @@ class WhileSource:
 
 @define
 class CallbackLoop(Stmt):
-    """A loop whose rounds a helper makes, as the verifier cannot see how many there are."""
+    """A loop whose rounds a helper makes, as the verifier cannot see how many there are.
+
+    `carried` are the variables that have a value before the loop or after it; others live in the body alone.
+    """
 
     source: LoopSource
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
+    carried: frozenset[Variable]
 
 
 @define

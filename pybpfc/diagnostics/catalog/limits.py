@@ -399,3 +399,56 @@ class EndlessLoop(ErrorClass):
         "change the condition inside, or leave by `break`; for a number of rounds write `for i in range(64)`, "
         "`for i in bpf.iter_num(a, b)`, `bpf.loop(n, fn, ctx)`, or `for k, v in m.items()` over a map"
     )
+
+
+class RebindsOutside(ErrorClass):
+    """A loop's body makes a name from outside stand for another struct or array.
+
+    Names of structs and arrays are references. The body of a loop that `bpf_loop` or `bpf_for_each_map_elem` runs is a
+    function of its own, which the verifier does not let keep references to the stack outside of itself.
+
+    Bad:
+
+        @bpf.struct
+        class Seen:
+            key: u32
+            count: u64
+
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            most = Seen()
+            for key, count in counts.items():
+                if count > most.count:
+                    most = Seen(key=key, count=count)
+            return XDP_PASS if most.key else XDP_DROP
+
+    Good:
+
+        @bpf.struct
+        class Seen:
+            key: u32
+            count: u64
+
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            most = Seen()
+            for key, count in counts.items():
+                if count > most.count:
+                    most.key = key
+                    most.count = count
+            return XDP_PASS if most.key else XDP_DROP
+    """
+
+    code = "E0510"
+    title = "`{name}` cannot stand for another struct or array inside this loop"
+    label = "not possible in a loop that a helper runs"
+    help = "set its fields or elements, or give what is made inside a name of its own"
+    name: str

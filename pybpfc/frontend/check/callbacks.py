@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from types import FunctionType
+from typing import Any
 
 from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.diagnostic import Label
+from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import resolve_static
 from pybpfc.frontend.check.context import FunctionChecker
@@ -16,6 +20,7 @@ from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.maps import key_type
 from pybpfc.frontend.symbols import Foreign, FunctionSymbol, IntrinsicSymbol
 from pybpfc.lang.types import VOID, Error, Int, Pointer, Space, Type, is_integer
+from pybpfc.records import fields
 
 ITERABLE = frozenset({"HASH", "PERCPU_HASH", "LRU_HASH", "LRU_PERCPU_HASH", "ARRAY", "PERCPU_ARRAY"})
 """Map types that `bpf_for_each_map_elem` visits."""
@@ -135,7 +140,7 @@ def check_range_loop(
         declare_failed(c, target)
         return []
     start, stop, step = parts
-    variable = loop_variable(c, target, type or range_type(start, stop))
+    variable = loop_variable(c, target, type or range_type(c, target, start, stop))
     if variable is None:
         return []
     rounds = rounds_at_most(c, start, stop, step)
@@ -164,8 +169,40 @@ def _loop(
 ) -> t.Stmt:
     from pybpfc.frontend.check.loops import for_body
 
-    body, otherwise = for_body(c, node, variables, bounds, by_helper=True)
-    return t.CallbackLoop(c.span(node), source, body, otherwise)
+    carried: set[t.Variable] = set()
+    body, otherwise = for_body(c, node, variables, bounds, carried)
+    return made(c, node, source, body, otherwise, frozenset(carried))
+
+
+def made(
+    c: FunctionChecker,
+    node: ast.stmt,
+    source: t.LoopSource,
+    body: tuple[t.Stmt, ...],
+    otherwise: tuple[t.Stmt, ...],
+    carried: frozenset[t.Variable],
+) -> t.Stmt:
+    """The loop, after a look at what its body does to the variables around it."""
+    key = [(source.key, c.span(node))] if isinstance(source, t.MapSource) and source.key is not None else []
+    for variable, span in (*key, *_bound((source, body))):
+        if variable in carried and isinstance(variable.type, Pointer) and variable.type.space is Space.STACK:
+            c.error(catalog.RebindsOutside(variable.name), span, labels=[Label(variable.span, "it is this one")])
+            break
+    return t.CallbackLoop(c.span(node), source, body, otherwise, carried)
+
+
+def _bound(tree: Any) -> Iterator[tuple[t.Variable, Span]]:
+    """The variables that a typed tree binds, and where."""
+    if isinstance(tree, tuple):
+        for item in tree:
+            yield from _bound(item)
+    elif isinstance(tree, t.Stmt | t.Expr | t.MatchCase | t.WhileSource):
+        if isinstance(tree, t.Bind | t.Assignment):
+            yield tree.variable, tree.span
+        if isinstance(tree, t.ForArray):
+            yield tree.variable, tree.span
+        for name in fields(tree):
+            yield from _bound(getattr(tree, name))
 
 
 # ------------------------------------------------------------------------------------ bpf.loop

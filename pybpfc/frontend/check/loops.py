@@ -93,19 +93,20 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 
     assert isinstance(node, ast.While)
     entry = c.require_flow()
+    counted = _counts_visibly(c, node, entry)
 
     def once(head: Flow) -> Flow | None:
         c.flow = head
         _, when_true, _ = check_condition(c, node.test)
-        return _body(c, node.body, when_true)[2]
+        return _body(c, node.body, when_true, not counted)[2]
 
-    counted = _counts_visibly(c, node, entry)
     c.flow = _steady(c, entry, node.body, once).copy()
     condition, when_true, when_false = check_condition(c, node.test)
-    body, loop, _ = _body(c, node.body, when_true)
-    c.flow = when_false
+    body, loop, _ = _body(c, node.body, when_true, not counted)
+    c.flow = when_false.copy() if when_false is not None else None
     otherwise = check_block(c, node.orelse)
     c.join(c.flow, *loop.breaks)
+    carried = bound_in(entry, when_false, c.flow)
     if isinstance(condition.type, Error):
         return []
     if (reason := no_way_out(condition, node)) is not None:
@@ -113,7 +114,7 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if counted:
         return [t.While(c.span(node), condition, body, otherwise)]
     available(c, c.span(node.test), HELPERS["bpf_loop"])
-    return [t.CallbackLoop(c.span(node), t.WhileSource(condition), body, otherwise)]
+    return [callbacks.made(c, node, t.WhileSource(condition), body, otherwise, carried)]
 
 
 def _counts_visibly(c: FunctionChecker, node: ast.While, entry: Flow) -> bool:
@@ -219,7 +220,7 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
         return []
     start, stop, step = parts
     trips = _trips(c, call, start, stop, step)
-    type = range_type(start, stop)
+    type = range_type(c, target, start, stop)
     variable = loop_variable(c, target, type)
     if trips is None or variable is None:
         declare_failed(c, target)
@@ -258,9 +259,12 @@ def for_body(
     node: ast.For,
     variables: Sequence[t.Variable],
     bounds: tuple[int, int] | None = None,
-    by_helper: bool = False,
+    carried: set[t.Variable] | None = None,
 ) -> tuple[tuple[t.Stmt, ...], tuple[t.Stmt, ...]]:
-    """The body and the `else` of a `for`; `bounds` are those of its one variable."""
+    """The body and the `else` of a `for`; `bounds` are those of its one variable.
+
+    `carried`, given for loops that a helper runs, is filled with the variables that have a value before or after it.
+    """
     from pybpfc.frontend.check.statements import check_block
 
     entry = c.require_flow()
@@ -273,17 +277,24 @@ def for_body(
 
     def once(head: Flow) -> Flow | None:
         bind(head)
-        return _body(c, node.body, head, by_helper)[2]
+        return _body(c, node.body, head, carried is not None)[2]
 
     head = _steady(c, entry, node.body, once).copy()
     inside = head.copy()
     bind(inside)
-    body, loop, end = _body(c, node.body, inside, by_helper)
+    body, loop, end = _body(c, node.body, inside, carried is not None)
     after = merge([entry, end])
-    c.flow = after
+    c.flow = after.copy() if after is not None else None
     otherwise = check_block(c, node.orelse)
     c.join(c.flow, *loop.breaks)
+    if carried is not None:
+        carried |= bound_in(entry, after, c.flow)
     return body, otherwise
+
+
+def bound_in(*states: Flow | None) -> frozenset[t.Variable]:
+    """The variables that have a value in one of the states."""
+    return frozenset(variable for state in states if state is not None for variable in state.bound)
 
 
 def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr, int] | None:
@@ -317,11 +328,14 @@ def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr,
     return start, values[1 if len(values) > 1 else 0], step
 
 
-def range_type(start: t.Expr, stop: t.Expr) -> Type:
-    """The loop variable's type: the bounds' joined type; i64 for constants."""
+def range_type(c: FunctionChecker, target: ast.Name, start: t.Expr, stop: t.Expr) -> Type:
+    """The loop variable's type: the bounds' joined type; for constants the one it has already if they fit, or i64."""
     typed = [e.type for e in (start, stop) if not (isinstance(e, t.Literal) and e.untyped)]
     if not typed:
-        return I64
+        known = c.variables.get(target.id)
+        constants = [e.value for e in (start, stop) if isinstance(e, t.Literal)]
+        fitting = known is not None and isinstance(known.type, Int) and all(fits(v, known.type) for v in constants)
+        return known.type if known is not None and fitting else I64
     if len(typed) == 2:
         return as_int(join_types(typed[0], typed[1]) or I64)
     constant = next(e for e in (start, stop) if isinstance(e, t.Literal) and e.untyped)
