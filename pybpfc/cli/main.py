@@ -75,8 +75,11 @@ def compile_command(
 
 def _write(path: str, data: bytes) -> None:
     from pybpfc.cache import write_atomically
+    from pybpfc.diagnostics.errors import PybpfcError
 
     if path == "-":
+        if data.startswith(b"\x7fELF") and sys.stdout.isatty():
+            raise PybpfcError("an object is no text for a terminal; name a file with -o, or use `pybpfc inspect`")
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
@@ -197,20 +200,18 @@ def list_command(kind: str, pattern: str, fields: bool | None, as_json: bool) ->
 @cli.command()
 @click.argument("path")
 def inspect(path: str) -> None:
-    """Show what an object file holds: programs with their Python lines, maps, globals, types."""
-    from pybpfc.formats.btf_c import print_c
-    from pybpfc.formats.disasm import disassemble_object
-    from pybpfc.runtime.loader import read_source
+    """Show what an object file holds: sections, maps, data, programs with their Python lines, types."""
+    from pybpfc.diagnostics.errors import PybpfcError
+    from pybpfc.formats.dump import dump_object
+    from pybpfc.formats.errors import FormatError
 
-    spec = read_source(path)
-    print(f"license {spec.license or '(none)'}, {'big' if spec.big_endian else 'little'}-endian")
-    for m in spec.maps.values():
-        print(f"map {m.name}: type {m.type}, key {m.key_size}, value {m.value_size}, max_entries {m.max_entries}")
-    for v in spec.variables.values():
-        print(f"variable {v.name}: {v.section}+{v.offset}, {v.size} bytes")
-    print(disassemble_object(spec), end="")
-    if spec.btf is not None:
-        print(print_c(spec.btf), end="")
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        text = dump_object(data)
+    except FormatError as error:
+        raise PybpfcError(f"{path} is no usable BPF object: {error}") from None
+    print(text, end="")
 
 
 @cli.command()
