@@ -12,7 +12,24 @@ import click
 import pybpfc
 from pybpfc.compiler import CPUS, STAGES
 
-KERNEL_HELP = "The oldest kernel to run on, such as 5.15: what came later is an error."
+
+def _version(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from pybpfc.abi.versions import parse_version
+
+        try:
+            parse_version(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return text
+
+
+KERNEL = click.option(
+    "--kernel",
+    metavar="VERSION",
+    callback=_version,
+    help="The oldest kernel to run on, such as 5.15: what came later is an error.",
+)
 
 
 # fmt: off
@@ -30,47 +47,31 @@ def cli() -> None:
     """eBPF programs as typed Python functions: compile, check, run and inspect them."""
 
 
-def _import(path: str) -> Any:
-    """The user's module; what its import raises is the user's, shown as one line with its place."""
-    import traceback
-
-    from pybpfc.compiler import import_file
-    from pybpfc.diagnostics.errors import PybpfcError
-
-    try:
-        return import_file(path)
-    except PybpfcError:
-        raise
-    except SyntaxError as error:
-        raise PybpfcError(f"{path}:{error.lineno or 1}: invalid syntax: {error.msg}") from error
-    except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-        where = f"{path}:{frames[-1].lineno}" if frames else path
-        raise PybpfcError(f"{where}: {type(error).__name__}: {error}") from error
-
-
 @cli.command("compile")
 @click.argument("source")
 @click.option("-o", "--output", help="Where to write the object; beside the source by default. - is standard output.")
 @click.option("--emit", type=click.Choice(STAGES), help="Print this stage instead of writing an object.")
 @click.option("--cpu", type=click.Choice(CPUS), help="BPF instruction set: v3, or the best of the kernel named.")
-@click.option("--kernel", metavar="VERSION", help=KERNEL_HELP)
+@KERNEL
 @click.option("--big-endian", is_flag=True, help="Compile for big-endian machines.")
 def compile_command(
     source: str, output: str | None, emit: str | None, cpu: str | None, kernel: str | None, big_endian: bool
 ) -> None:
     """Compile the programs of SOURCE, a .py file, into an ELF object."""
+    from pybpfc.cli.importing import import_source
     from pybpfc.compiler import compile_source, stages
 
-    module = _import(source)
+    module = import_source(source)
     if emit is not None:
         content = stages(module, (emit,), cpu=cpu, big_endian=big_endian, kernel=kernel)[emit]
-        _write(output or "-", content if isinstance(content, bytes) else content.encode())
+        _write("-" if output is None else output, content if isinstance(content, bytes) else content.encode())
         return
     made = compile_source(module, cpu=cpu, big_endian=big_endian, kernel=kernel)
-    _show_warnings(made.warnings)
-    path = output or os.path.splitext(source)[0] + ".o"
-    _write(path, made.elf)
+    if made.warnings:
+        from pybpfc.cli.rendering import show
+
+        show(made.warnings)
+    _write(os.path.splitext(source)[0] + ".o" if output is None else output, made.elf)
 
 
 def _write(path: str, data: bytes) -> None:
@@ -86,58 +87,57 @@ def _write(path: str, data: bytes) -> None:
         write_atomically(path, data)
 
 
-def _show_warnings(warnings: Any) -> None:
-    if warnings:
-        from pybpfc.diagnostics.render import render_all
-        from pybpfc.diagnostics.terminal import wants_color, width_of
-
-        text = render_all(warnings, width=width_of(sys.stderr), color=wants_color(sys.stderr))
-        print(text, file=sys.stderr)
-
-
 @cli.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-@click.option("--kernel", metavar="VERSION", help=KERNEL_HELP)
+@KERNEL
 def check(sources: tuple[str, ...], form: str, kernel: str | None) -> None:
     """Check the programs of SOURCES without generating code."""
+    from pybpfc.cli.importing import import_source
+    from pybpfc.cli.rendering import show
     from pybpfc.compiler import options, resolve_source
+    from pybpfc.diagnostics.errors import CompileError, PybpfcError
     from pybpfc.diagnostics.sink import DiagnosticSink
     from pybpfc.pipeline import check_without_code
 
     chosen = options(None, False, kernel)
     sink = DiagnosticSink(cap=1000)
+    refused = 0
     for path in sources:
-        check_without_code(resolve_source(_import(path)), chosen, sink)
+        try:
+            check_without_code(resolve_source(import_source(path)), chosen, sink)
+        except CompileError as error:
+            for diagnostic in (*error.diagnostics, *error.warnings):
+                sink.emit(diagnostic)
+        except PybpfcError as error:
+            print(f"pybpfc: {error}", file=sys.stderr)
+            refused += 1
     found = (*sink.errors, *sink.warnings)
-    if form == "json":
+    if form == "text":
+        show(found, sink.sources)
+    elif form == "json":
         from pybpfc.diagnostics.render_json import render_json
 
         sys.stdout.write(render_json(found, sink.sources))
-    elif form == "sarif":
+    else:
         from pybpfc.diagnostics.render_json import render_sarif
 
         print(render_sarif(found, pybpfc.__version__, sink.sources))
-    elif found:
-        from pybpfc.diagnostics.render import render_all
-        from pybpfc.diagnostics.terminal import wants_color, width_of
-
-        text = render_all(found, sink.sources, width=width_of(sys.stderr), color=wants_color(sys.stderr))
-        print(text, file=sys.stderr)
-    sys.exit(1 if sink.errors else 0)
+    sys.exit(1 if sink.errors or refused else 0)
 
 
 @cli.command()
 @click.argument("source")
 @click.option("-s", "--set", "consts", multiple=True, metavar="NAME=VALUE", help="Set a constant before loading.")
 @click.option("-i", "--interface", help="The network interface of programs that need one.")
-@click.option("-d", "--duration", type=float, help="End after this many seconds.")
+@click.option("-d", "--duration", type=click.FloatRange(min=0), help="End after this many seconds.")
 def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None) -> None:
     """Load SOURCE (a .py or .o file), attach its programs and print the events they send, until Ctrl-C."""
+    from pybpfc.cli.importing import import_source
     from pybpfc.cli.running import parse_consts, print_events
     from pybpfc.loading import load_source
 
-    target: Any = _import(source) if source.endswith(".py") else source
+    target: Any = import_source(source) if source.endswith(".py") else source
     options = {"interface": interface} if interface else {}
     given = parse_consts(consts)
     with load_source(target, consts=given, attach=False) as obj:
@@ -205,8 +205,11 @@ def inspect(path: str) -> None:
     from pybpfc.formats.dump import dump_object
     from pybpfc.formats.errors import FormatError
 
-    with open(path, "rb") as file:
-        data = file.read()
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise PybpfcError(f"{path or repr(path)}: {error.strerror}") from None
     try:
         text = dump_object(data)
     except FormatError as error:
@@ -224,4 +227,4 @@ def explain(code: str) -> None:
     try:
         print(catalog.explain(code), end="")
     except KeyError:
-        raise PybpfcError(f"there is no diagnostic {code}") from None
+        raise PybpfcError(f"there is no diagnostic `{code}`; codes are written as `E0301`") from None

@@ -296,6 +296,20 @@ class TailCallStack(ErrorClass):
     size: int
 
 
+class NestedTooDeeply(ErrorClass):
+    """Statements or expressions within each other, more of them than the compiler follows.
+
+    Each `elif` lies within the one before, and each operator of a long sum within the next. Some hundred levels are
+    too many; a table, such as a map or an array, or several functions say the same with less.
+    """
+
+    code = "E0506"
+    title = "`{name}` is nested too deeply to be compiled"
+    label = "in this function"
+    help = "make a long chain of `elif` a `match` or a map, and a long expression several statements"
+    name: str
+
+
 class VariableTooLarge(ErrorClass):
     """One local variable is larger than the stack.
 

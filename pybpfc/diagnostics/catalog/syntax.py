@@ -68,6 +68,33 @@ class SourceChanged(ErrorClass):
     name: str
 
 
+class InvalidSyntax(ErrorClass):
+    """The file is not Python: its parser refuses it.
+
+    Nothing else of the file can be checked before this is corrected. The words are those of the Python that runs
+    pybpfc; syntax that came with a later Python is an error too.
+    """
+
+    code = "E0104"
+    title = "this is not valid Python: {reason}"
+    label = "refused by the parser"
+    reason: str
+
+
+class ImportFails(ErrorClass):
+    """Running the file, as `import` does, raised an exception.
+
+    A file of programs is a Python module: it is run up to its end, which declares its maps and programs, and compiled
+    then. What is to happen only when the file is started as a script, such as loading the programs, stands under
+    `if __name__ == "__main__":`.
+    """
+
+    code = "E0105"
+    title = "importing this file fails: {reason}"
+    label = "raised while this ran"
+    reason: str
+
+
 class UnresolvedAnnotation(ErrorClass):
     """An annotation could not be evaluated.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybpfc.abi.contexts import CONTEXTS
 from pybpfc.abi.program_types import PROGRAM_TYPES, result_rule
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.span import line_start
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check import returned_references as results
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pybpfc.frontend.typed_ast import FunctionKey
     from pybpfc.frontend.unit import Unit
     from pybpfc.lang.programs import Program
+
+K = TypeVar("K")
 
 
 def local_names(node: ast.FunctionDef) -> tuple[set[str], set[str]]:
@@ -61,8 +64,19 @@ def check_instance(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     """A function, checked when it is first called; None after a diagnostic, and while it is being checked."""
     if key.name not in unit.checked:
         unit.checked[key.name] = None
-        unit.checked[key.name] = _check_function(unit, key)
+        unit.checked[key.name] = _guarded(unit, key.function, _check_function, key)
     return unit.checked[key.name]
+
+
+def _guarded(unit: Unit, source: Any, check: Callable[[Unit, K], t.TFunction | None], key: K) -> t.TFunction | None:
+    """Check a function; one that the recursive descent cannot follow to its end is an error like others."""
+    try:
+        return check(unit, key)
+    except RecursionError:
+        code = source.__wrapped__.__code__
+        span = line_start(code.co_filename, code.co_firstlineno)
+        unit.sink.emit(catalog.NestedTooDeeply(code.co_name).at(span))
+        return None
 
 
 def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
@@ -119,6 +133,10 @@ def _joined(results: list[tuple[int, int] | None]) -> tuple[int, int] | None:
 
 def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     """A program: its context by the hook, its result by the program type; None after a diagnostic."""
+    return _guarded(unit, program, _check_program, program)
+
+
+def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     captured = unit.capture(program)
     if captured is None:
         return None
