@@ -55,12 +55,14 @@ def analyze(
     programs: Iterable[Program[..., Any]] | None = None,
     *,
     unreached: bool = False,
+    sparing: bool = False,
 ) -> Analysis | None:
     """Check a module; None when there were errors, which the sink then holds.
 
-    `unreached` checks the module's functions that no program reaches too; what is compiled leaves it off.
+    `unreached` checks the module's functions that no program reaches too; what is compiled leaves it off. With
+    `sparing`, more loops are left to `bpf_loop`.
     """
-    unit = Unit(name, file, namespace, sink)
+    unit = Unit(name, file, namespace, sink, sparing=sparing)
     unit.license = _license(unit)
     chosen = list(programs) if programs is not None else programs_of(namespace)
     if not chosen and not (unreached and functions_of(namespace)):

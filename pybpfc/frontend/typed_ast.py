@@ -400,8 +400,9 @@ class If(Stmt):
 
 @define
 class While(Stmt):
-    """A loop with its `else` part."""
+    """A loop of at most `rounds` rounds, with its `else` part."""
 
+    rounds: int
     condition: Expr
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]

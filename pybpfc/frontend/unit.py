@@ -57,13 +57,17 @@ class Effects:
 
 @define
 class Unit:
-    """What is known of the module being compiled."""
+    """What is known of the module being compiled.
+
+    `sparing` units leave loops to `bpf_loop` early, as a program of theirs is heavy for the verifier.
+    """
 
     name: str
     file: str
     namespace: Mapping[str, Any]
     sink: DiagnosticSink
     license: str = "GPL"
+    sparing: bool = False
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[tuple[int, s.TypeArguments], FunctionKey] = field(default_factory=dict)

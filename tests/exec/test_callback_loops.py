@@ -35,6 +35,13 @@ RANGES = {
     ),
     "inside plain": "for j in range(3):\n    for i in bpf.iter_num(0, n):\n        if i > 5:\n            break\n        t += i64(i) * j",
     "two": "for i in bpf.iter_num(0, n):\n    t += 1\nfor i in bpf.iter_num(0, n):\n    t += i64(i)",
+    "loop in else": (
+        "for i in bpf.iter_num(0, n & 3):\n    pass\nelse:\n    k = n & 7\n    j = n & 5\n"
+        "    for i in bpf.iter_num(0, n):\n        k += 1\n        t += i64(k) * j\n    t += k"
+    ),
+    "loop in else of while": (
+        "c = n & 1\nwhile c > 0:\n    c -= 1\nelse:\n    k = n & 12\n    while k > 0:\n        k -= 1\n        t += 3"
+    ),
     "local array": (
         "a: Annotated[list[u32], 8] = [0, 0, 0, 0, 0, 0, 0, 0]\nfor i in bpf.iter_num(0, n):\n    a[i % 8] += i + 1\n"
         "t = i64(a[3]) * 1000 + i64(a[7])"
@@ -245,3 +252,51 @@ def prog(ctx: bpf.SkBuff) -> int:
 def test_structs_of_several_loops_under_one_name(tmp_path: Path) -> None:
     expected = sum(i + 3 for i in range(60)) + sum(i * 2 for i in range(60)) + 3 + 9 + 3 + 1000
     assert set(results(tmp_path, STRUCTS).values()) == {expected}
+
+
+HEAVY = """
+g: bpf.Global[i64] = 1
+h: bpf.Global[u16] = 7
+
+@bpf.func(inline=True)
+def f(p: i64) -> i64:
+    global g, h
+    for i in range(-1, 6):
+        if (p ^ i) % 7 == h % 5:
+            if g > i:
+                break
+            p, g = g, p
+        elif g % 3 == 0 or 2 <= (g ^ h) <= 26748:
+            match p % 5:
+                case 1 | 2 if h > i:
+                    h = u16(h >> 1) if i >= (g >> 3) else u16(h ^ 3)
+            g = g * 3 + i
+        h ^= 5
+    return p - h
+
+@bpf.func(inline=True)
+def twice(p: i64) -> i64:
+    t = i64(0)
+    for i in range(3):
+        t += f(p + i) if p % 2 == 0 else f(p) - f(i)
+    return t + f(g)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    t = i64(0)
+    n = ctx.len & 7
+    while n > 0:
+        n -= 1
+        match t % 4:
+            case 0:
+                t += twice(t)
+            case 1:
+                t ^= twice(h)
+            case v:
+                t -= twice(g) + v
+    return i32((t ^ g) & 0xFFFFFF)
+"""
+
+
+def test_heavy_programs_are_light_for_the_verifier(tmp_path: Path) -> None:
+    assert len(set(results(tmp_path, HEAVY).values())) == 1

@@ -28,7 +28,9 @@ MAX_WORK = 100_000
 
 MAX_OPEN_WORK = 5_000
 """The same for loops of which only the most rounds is known: the verifier walks on from the end of each."""
-
+MAX_SPARED_WORK = 50
+"""The same for loops with branches in programs that are heavy as a whole: each round may double the paths."""
+_BRANCHES = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.For, ast.While, ast.Break, ast.Continue)
 
 def _body(
     c: FunctionChecker, body: list[ast.stmt], entry: Flow | None, by_helper: bool = False
@@ -93,7 +95,8 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 
     assert isinstance(node, ast.While)
     entry = c.require_flow()
-    counted = _counts_visibly(c, node, entry)
+    rounds = _visible_rounds(c, node, entry)
+    counted = rounds is not None
 
     def once(head: Flow) -> Flow | None:
         c.flow = head
@@ -111,16 +114,17 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return []
     if (reason := no_way_out(condition, node)) is not None:
         c.error(catalog.EndlessLoop(), node.test, label=reason)
-    if counted:
-        return [t.While(c.span(node), condition, body, otherwise)]
+    if rounds is not None:
+        return [t.While(c.span(node), rounds, condition, body, otherwise)]
     available(c, c.span(node.test), HELPERS["bpf_loop"])
     return [callbacks.made(c, node, t.WhileSource(condition), body, otherwise, carried)]
 
 
-def _counts_visibly(c: FunctionChecker, node: ast.While, entry: Flow) -> bool:
-    """Whether the verifier sees the end of a `while`: a counter from a known start to a constant, by constant steps."""
+def _visible_rounds(c: FunctionChecker, node: ast.While, entry: Flow) -> int | None:
+    """The rounds of a `while` whose end the verifier sees: a counter from a known start to a constant, by steps."""
     tests = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And) else [node.test]
-    return any(_rounds_of_counter(c, test, node.body, entry) is not None for test in tests)
+    found = (_rounds_of_counter(c, test, node.body, entry) for test in tests)
+    return min((rounds for rounds in found if rounds is not None), default=None)
 
 
 def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt], entry: Flow) -> int | None:
@@ -143,7 +147,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
     if not isinstance(op, (ast.Gt | ast.GtE) if down else (ast.Lt | ast.LtE)) or _skips(body, steps[0]):
         return None
     rounds = abs(stop - known[0]) // step + 1
-    return rounds if rounds * _weight(body) <= MAX_WORK else None
+    return rounds if rounds * _weight(body) <= _most_work(c, body, MAX_WORK) else None
 
 
 def _constant(c: FunctionChecker, node: ast.expr) -> int | None:
@@ -158,6 +162,12 @@ def _skips(body: list[ast.stmt], step: ast.stmt) -> bool:
     """Whether a `continue` before the step could leave it out."""
     before = body[: body.index(step)]
     return any(isinstance(n, ast.Continue) for s in before for n in ast.walk(s))
+
+
+def _most_work(c: FunctionChecker, body: list[ast.stmt], most: int) -> int:
+    """Up to where the verifier is to walk a loop; no further than needed where the program is heavy anyway."""
+    branches = any(isinstance(n, _BRANCHES) for s in body for n in ast.walk(s))
+    return min(most, MAX_SPARED_WORK) if c.unit.sparing and branches else most
 
 
 def _weight(body: list[ast.stmt]) -> int:
@@ -226,7 +236,7 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
         declare_failed(c, target)
         return []
     known = isinstance(start, t.Literal) and isinstance(stop, t.Literal)
-    if trips * _weight(node.body) > (MAX_WORK if known else MAX_OPEN_WORK):
+    if trips * _weight(node.body) > _most_work(c, node.body, MAX_WORK if known else MAX_OPEN_WORK):
         return callbacks.check_range_loop(c, node, bounds=_loop_range(c, start, stop, step))
     bounds = _loop_range(c, start, stop, step)
     starts, stops = value_range(c, start), value_range(c, stop)
