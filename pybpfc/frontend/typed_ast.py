@@ -329,10 +329,11 @@ class Reduction(Expr):
 
 @define
 class Printing(Expr):
-    """`print(f"…")`."""
+    """`print(f"…")`, or `bpf.snprintf(buffer, f"…")`, whose value is the length."""
 
     parts: tuple[str | FormatSpec, ...]
     values: tuple[Expr, ...]
+    buffer: Expr | None = None
 
 
 @define

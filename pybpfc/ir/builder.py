@@ -211,6 +211,12 @@ class Builder:
         """Write to the trace pipe."""
         self._append(ops.Print(tuple(parts), tuple(values), span=self.span))
 
+    def snprintf(
+        self, buffer: ops.Value, size: int, parts: Sequence[str | ops.FormatSpec], values: Sequence[ops.Value]
+    ) -> ops.Temp:
+        """Write to memory; the length with the NUL that it takes."""
+        return self._result(I64, ops.Print(tuple(parts), tuple(values), buffer, size, span=self.span))
+
 
 def _pointer_like(base: ops.Value, to: Type) -> Pointer:
     space = base.type.space if isinstance(base.type, Pointer) else Space.KERNEL

@@ -418,10 +418,12 @@ class FormatSpec:
 
 @define
 class Print(Op):
-    """High-level: format constant text and values into the trace pipe."""
+    """High-level: format constant text and values into the trace pipe, or into `size` bytes at `buffer`."""
 
     parts: tuple[str | FormatSpec, ...]
     values: tuple[Value, ...]
+    buffer: Value | None = None
+    size: int = 0
 
 
 # ----------------------------------------------------------------------------------- terminators

@@ -10,7 +10,7 @@ from pybpfc.frontend.check.compile_time import check_offset_of, check_size_of
 from pybpfc.frontend.check.containers import container
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_optional, may_be_none, place, to_number
-from pybpfc.frontend.check.printing import check_print
+from pybpfc.frontend.check.printing import check_print, check_snprintf
 from pybpfc.frontend.check.reductions import check_reduction
 from pybpfc.frontend.symbols import ConstSequence
 from pybpfc.frontend.tuples import TupleType
@@ -162,6 +162,8 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return _atomic(c, node, name)
     if name == "printk":
         return check_print(c, node)
+    if name == "snprintf":
+        return check_snprintf(c, node)
     if name == "size_of":
         return check_size_of(c, node)
     if name == "offset_of":

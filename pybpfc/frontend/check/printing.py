@@ -19,7 +19,7 @@ from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import describe, is_aggregate, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.helpers import available
 from pybpfc.ir.ops import FormatSpec
-from pybpfc.lang.types import ERROR, U8, VOID, Array, Bool, Error, Int, Pointer, Space, Type, View
+from pybpfc.lang.types import ERROR, I64, U8, VOID, Array, Bool, Error, Int, Pointer, Space, Type, View
 from pybpfc.records import frozen
 
 DIRECT = 3
@@ -41,16 +41,48 @@ def check_print(c: FunctionChecker, node: ast.Call) -> t.Expr:
     if len(node.args) != 1 or node.keywords:
         given = len(node.args) + len(node.keywords)
         return c.error(catalog.ArgumentCount("print", "one string or f-string", given), node)
-    items = _items(c, node.args[0])
+    items = _shown(c, node, "print", node.args[0])
     if items is None:
         return t.Invalid(c.span(node), ERROR)
+    parts, values = items
+    available(c, c.span(node.func), HELPERS["bpf_trace_printk" if len(values) <= DIRECT else "bpf_trace_vprintk"])
+    return t.Printing(c.span(node), VOID, parts, values)
+
+
+def check_snprintf(c: FunctionChecker, node: ast.Call) -> t.Expr:
+    """`bpf.snprintf(buffer, f"…")`: into a `char` array, cut to its size; the length with the NUL, were it not cut."""
+    from pybpfc.frontend.check.expressions import check
+
+    if len(node.args) != 2 or node.keywords:
+        given = len(node.args) + len(node.keywords)
+        return c.error(catalog.ArgumentCount("snprintf", "a `char` array and a string or f-string", given), node)
+    buffer = place(check(c, node.args[0]))
+    items = _shown(c, node, "snprintf", node.args[1])
+    if items is None or isinstance(buffer.type, Error):
+        return t.Invalid(c.span(node), ERROR)
+    if isinstance(buffer.type, Pointer) and buffer.type.nullable:
+        return may_be_none(c, buffer)
+    if not isinstance(buffer, t.PLACES) or not isinstance(buffer.type, Array) or buffer.type.view is not View.STR:
+        return c.error(catalog.TypeMismatch("a `char` array to write to", describe(buffer)), buffer.span)
+    if isinstance(buffer, t.GlobalPlace) and buffer.variable.section == ".rodata":
+        return c.error(catalog.WriteToConstant(buffer.variable.name), buffer.span)
+    available(c, c.span(node.func), HELPERS["bpf_snprintf"])
+    return t.Printing(c.span(node), I64, *items, buffer)
+
+
+def _shown(
+    c: FunctionChecker, node: ast.Call, name: str, text: ast.expr
+) -> tuple[tuple[str | FormatSpec, ...], tuple[t.Expr, ...]] | None:
+    """The parts of the text and the values in it; None after a diagnostic."""
+    items = _items(c, text)
+    if items is None:
+        return None
     items = _separated(items)
-    parts = [item if isinstance(item, str) else item[0] for item in items]
     values = [item[1] for item in items if not isinstance(item, str)]
     if len(values) > MAX_PRINTED:
-        return c.error(catalog.ArgumentCount("print", f"at most {MAX_PRINTED} values", len(values)), node)
-    available(c, c.span(node.func), HELPERS["bpf_trace_printk" if len(values) <= DIRECT else "bpf_trace_vprintk"])
-    return t.Printing(c.span(node), VOID, tuple(parts), tuple(values))
+        c.error(catalog.ArgumentCount(name, f"at most {MAX_PRINTED} values", len(values)), node)
+        return None
+    return tuple(item if isinstance(item, str) else item[0] for item in items), tuple(values)
 
 
 def _items(c: FunctionChecker, node: ast.expr) -> list[Item] | None:

@@ -339,6 +339,10 @@ def _min_max(low: Lowering, e: t.MinMax) -> Value:
 
 def _printing(low: Lowering, e: t.Printing) -> Value:
     values = [lower_address(low, v) if not _is_scalar(v) else lower_value(low, v) for v in e.values]
+    if e.buffer is not None:
+        buffer = lower_address(low, e.buffer)
+        low.b.span = e.span
+        return low.b.snprintf(buffer, size_of(e.buffer.type), e.parts, values)
     low.b.span = e.span
     low.b.print(e.parts, values)
     return Const(U64, 0)
