@@ -65,8 +65,7 @@ def test_the_kernel_formats_as_python_does(rows: tuple[dict[str, tuple[str, int]
     }
 
 
-def test_local_and_global_buffers(tmp_path: Path) -> None:
-    source = """
+BUFFERS = """
 line: bpf.Global[Annotated[str, 16]] = ""
 
 @bpf.socket_filter
@@ -78,7 +77,10 @@ def prog(ctx: bpf.SkBuff) -> int:
     bpf.snprintf(text, "0123456789")
     return 0 if text == "0123456" else 2
 """
-    assert set(results(tmp_path, source).values()) == {0}
+
+
+def test_local_and_global_buffers(tmp_path: Path) -> None:
+    assert set(results(tmp_path, BUFFERS).values()) == {0}
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kernel_support import from_python
 
 import pybpfc as bpf
-from pybpfc.compiler import compile_source, import_file
 from pybpfc.diagnostics.catalog.base import PRELUDE
 
 DECLARED = """
@@ -183,7 +183,6 @@ def prog(ctx: bpf.TcContext) -> int:
 
 
 def load(tmp_path: Path, program: str) -> None:
-    path = tmp_path / "made.py"
-    path.write_text(PRELUDE + DECLARED + program)
-    compile_source(import_file(str(path)), use_cache=False).write(tmp_path / "made.o")
-    bpf.load(tmp_path / "made.o", attach=False).close()
+    path = tmp_path / "made.o"
+    path.write_bytes(from_python(PRELUDE + DECLARED + program))
+    bpf.load(path, attach=False).close()

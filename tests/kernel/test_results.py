@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from kernel_support import from_python
 
 import pybpfc as bpf
 from pybpfc.abi import insn as i
@@ -15,7 +16,6 @@ from pybpfc.abi.attach_types import ATTACH_TYPES
 from pybpfc.abi.insn import Insn, encode
 from pybpfc.abi.program_types import PROGRAM_TYPES, SECTIONS, Section
 from pybpfc.abi.versions import running
-from pybpfc.compiler import compile_source, import_file
 from pybpfc.diagnostics.catalog.base import PRELUDE
 from pybpfc.diagnostics.errors import CompileError
 from pybpfc.runtime.attributes import ProgLoad
@@ -112,17 +112,18 @@ def both(x: u32) -> i32:
 """
 
 
-def compiled(tmp_path: Path, hook: str, context: str, body: str, cpu: str | None = None) -> bpf.Object:
-    path = tmp_path / "made.py"
-    path.write_text(PRELUDE + FUNCTIONS + f"\n@bpf.{hook}\ndef prog(ctx: bpf.{context}) -> int:\n    {body}\n")
-    return compile_source(import_file(str(path)), cpu=cpu, use_cache=False)
+def compiled(tmp_path: Path, hook: str, context: str, body: str, cpu: str | None = None) -> Path:
+    """The path of the object."""
+    program = f"\n@bpf.{hook}\ndef prog(ctx: bpf.{context}) -> int:\n    {body}\n"
+    path = tmp_path / "made.o"
+    path.write_bytes(from_python(PRELUDE + FUNCTIONS + program, cpu))
+    return path
 
 
 @pytest.mark.parametrize("cpu", ["v1", "v3"])
 @pytest.mark.parametrize("body", RETURNS.values(), ids=RETURNS)
 def test_results_that_the_verifier_follows(body: str, cpu: str, tmp_path: Path) -> None:
-    compiled(tmp_path, "cgroup_skb_ingress", "CgroupSkbContext", body, cpu).write(tmp_path / "made.o")
-    bpf.load(tmp_path / "made.o", attach=False).close()
+    bpf.load(compiled(tmp_path, "cgroup_skb_ingress", "CgroupSkbContext", body, cpu), attach=False).close()
 
 
 @pytest.mark.parametrize(
@@ -135,8 +136,7 @@ def test_results_that_the_verifier_follows(body: str, cpu: str, tmp_path: Path) 
 )
 def test_other_bounds(hook: str, context: str, result: str, tmp_path: Path) -> None:
     body = f"assert ctx.family == 2\n    return {result}"
-    compiled(tmp_path, hook, context, body).write(tmp_path / "made.o")
-    bpf.load(tmp_path / "made.o", attach=False).close()
+    bpf.load(compiled(tmp_path, hook, context, body), attach=False).close()
 
 
 @pytest.mark.parametrize(

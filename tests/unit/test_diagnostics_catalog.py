@@ -18,6 +18,7 @@ CHAPTERS = {
     "E05": "limits",
     "E06": "backend",
     "E07": "functions",
+    "E08": "locks",
     "V00": "verifier",
 }
 SPAN = Span("a.py", 1, 1, 1, 2)

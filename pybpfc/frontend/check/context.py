@@ -37,6 +37,15 @@ class Loop:
     continues: list[Flow] = field(default_factory=list)
 
 
+@define
+class Guard:
+    """A lock that is held: the variable with its address, where it was taken, and how many loops are around that."""
+
+    variable: t.Variable
+    span: Span
+    loops: int
+
+
 class FunctionChecker:
     """Everything the checking functions share; they take it as `c`."""
 
@@ -61,6 +70,7 @@ class FunctionChecker:
         self.global_names: set[str] = set()
         self.local_names: set[str] = set()
         self.loops: list[Loop] = []
+        self.guards: list[Guard] = []
         self.caller = node.name
         self.results: list[tuple[int, int] | None] = []
         self.moves_packet: tuple[Span, str] | None = None

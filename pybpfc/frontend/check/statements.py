@@ -30,6 +30,7 @@ from pybpfc.frontend.check.conversion import (
 )
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.locks import check_with, leave_guards
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.check.references import (
@@ -81,7 +82,10 @@ def check_statement(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if handler is None:
         _refuse(c, node)
         return []
-    return handler(c, node)
+    statements = handler(c, node)
+    if isinstance(node, ast.Return | ast.Break | ast.Continue):
+        return leave_guards(c, statements, loop_only=not isinstance(node, ast.Return))
+    return statements
 
 
 def _refuse(c: FunctionChecker, node: ast.stmt) -> None:
@@ -572,6 +576,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[FunctionChecker, ast.stmt], list[t.Stm
     ast.For: loops.check_for,
     ast.Break: loops.check_break,
     ast.Continue: loops.check_continue,
+    ast.With: check_with,
     ast.Match: check_match,
     ast.Return: _return,
     ast.Global: _global,

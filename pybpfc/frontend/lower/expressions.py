@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.lower.context import Lowering, call_result, register_type
 from pybpfc.frontend.lower.maps import finish_ringbuf_call, lower_map_method
 from pybpfc.frontend.lower.memory import (
@@ -213,7 +214,21 @@ def _arithmetic(low: Lowering, e: t.Arithmetic) -> Value:
         type = U8
         wide = low.b.arith(e.op, low.b.convert(lhs, type), low.b.convert(rhs, type))
         return low.b.compare(Predicate.NE, wide, low.constant(type, 0))
+    if e.op is ArithOp.SUB and _is_packet_address(e.lhs) and _is_packet_address(e.rhs):
+        # a length: the verifier lets pointers be subtracted whole, not by their lower halves
+        wide = low.b.arith(e.op, low.b.convert(lhs, U64), low.b.convert(rhs, U64))
+        return low.b.convert(low.b.opaque(wide), e.type)
     return low.b.arith(e.op, lhs, rhs)
+
+
+def _is_packet_address(e: t.Expr) -> bool:
+    """`ctx.data` and the like, which programs know as numbers."""
+    while isinstance(e, t.Convert):
+        e = e.operand
+    if not isinstance(e, t.ContextMember) or not isinstance(e.context.type, Pointer):
+        return False
+    context = e.context.type.to
+    return isinstance(context, ContextType) and context.packet is not None and e.offset in context.packet
 
 
 def _invert(low: Lowering, e: t.Invert) -> Value:

@@ -10,6 +10,7 @@ from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.availability import check_availability
 from pybpfc.ir.passes.bound_results import bound_results
+from pybpfc.ir.passes.locks import check_locks
 from pybpfc.ir.passes.lower_division import lower_division
 from pybpfc.ir.passes.lower_maps import lower_maps
 from pybpfc.ir.passes.lower_packets import lower_packets
@@ -38,7 +39,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("division", lower_division, lowers_all=True),
 )
 
-CHECKS: tuple[Callable[[Module, Target, DiagnosticSink], None], ...] = (check_availability,)
+CHECKS: tuple[Callable[[Module, Target, DiagnosticSink], None], ...] = (check_availability, check_locks)
 """What is checked of the module after all passes."""
 
 
