@@ -121,11 +121,11 @@ BODIES = {
 """,
     "held over such rounds": """
     event = events.reserve()
+    if event is None:
+        return XDP_DROP
     for i in bpf.iter_num(0, 100):
-        if event is not None:
-            event.first += 1
-    if event is not None:
-        events.submit(event)
+        event.first += 1
+    events.submit(event)
     return XDP_PASS
 """,
     "in functions": """

@@ -436,6 +436,50 @@ class ReleasedInLoop(ErrorClass):
     name: str
 
 
+class TestedInLoop(ErrorClass):
+    """What was taken before a loop that a helper runs is tested for None in it.
+
+    The body of such a loop is a function that the kernel calls in each round. Where the test shows that nothing was
+    taken, older kernels (6.1 is one) lose track of it, as it was not this function that took it.
+
+    Bad:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            for i in bpf.iter_num(0, 8):
+                if event is not None:
+                    event.value += 1
+            if event is not None:
+                events.submit(event)
+            return XDP_PASS
+
+    Good:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            for i in bpf.iter_num(0, 8):
+                event.value += 1
+            events.submit(event)
+            return XDP_PASS
+    """
+
+    code = "E0445"
+    title = "`{name}` was taken before this loop and is tested for None in it"
+    label = "in a function that the helper runs"
+    help = "test it before the loop: `if {name} is None:` and leave"
+    name: str
+
+
 class TailCallInLoop(ErrorClass):
     """A tail call in a loop that a helper runs.
 

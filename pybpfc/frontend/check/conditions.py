@@ -13,6 +13,7 @@ from pybpfc.frontend.check.conversion import coerce, describe, is_optional, may_
 from pybpfc.frontend.check.equality import comparable_aggregates, compare_aggregates
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.ranges import narrow_by_comparison
+from pybpfc.frontend.check.references import check_tested
 from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.ir.ops import Predicate
 from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Pointer, Space, Type, View, is_integer
@@ -107,6 +108,7 @@ def _check_is(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, comparator: 
         return expr, null, nonnull
     variable = _variable_of(operand)
     if variable is not None:
+        check_tested(c, operand.span, variable)
         null.narrow(variable, null=True)
         nonnull.narrow(variable, null=False)
     zero = t.Literal(operand.span, operand.type, 0)
@@ -125,6 +127,7 @@ def _check_truth(c: FunctionChecker, node: ast.expr) -> Outcome:
     when_true, when_false = flow.copy(), flow.copy()
     variable = _variable_of(operand)
     if variable is not None and isinstance(operand.type, Pointer):
+        check_tested(c, c.span(node), variable)
         when_true.narrow(variable, null=False)
         when_false.narrow(variable, null=True)
     if isinstance(operand, t.Literal):

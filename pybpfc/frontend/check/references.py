@@ -178,6 +178,15 @@ def release(c: FunctionChecker, span: Span, record: t.Expr, method: str) -> bool
     return True
 
 
+def check_tested(c: FunctionChecker, span: Span, variable: t.Variable) -> None:
+    """A test for None: a function that a helper runs cannot find out for the code around it that nothing was taken."""
+    owner = c.require_flow().owner(variable)
+    undecided = {HELD, NULL} <= c.require_flow().reservations.get(owner, frozenset())
+    if undecided and any(loop.by_helper and owner in loop.known for loop in c.loops):
+        c.error(catalog.TestedInLoop(variable.name), span, labels=_origin(c, owner))
+        fail(c, owner)
+
+
 def check_released(c: FunctionChecker, span: Span, label: str = "the function ends here") -> None:
     """At a way out of the function: everything must have been given back."""
     if c.flow is not None:
