@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from language import results
 
 import pybpfc as bpf
 from pybpfc.compiler import compile_source, import_file
@@ -99,3 +100,18 @@ def test_kernel_computes_what_python_does(type_name: str, tmp_path: Path) -> Non
             obj.globals.left, obj.globals.right = a, b
             assert obj.compute.test_run(data=bytes(64)).retval == 2
             assert {n: getattr(obj.globals, "r_" + n) for n in OPERATIONS} == expected(a, b, t), (a, b)
+
+
+LENGTH = """
+@bpf.xdp
+def prog(ctx: bpf.XdpContext) -> int:
+    n = u32(ctx.data_end - ctx.data)
+    for i in bpf.iter_num(0, n):
+        if i == 70:
+            return i32(n - i)
+    return 1
+"""
+
+
+def test_the_length_of_a_packet(tmp_path: Path) -> None:
+    assert set(results(tmp_path, LENGTH).values()) == {4}
