@@ -8,10 +8,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from language import results
+from language import module, results
 
 import pybpfc as bpf
 from pybpfc.compiler import compile_source, import_file
+from pybpfc.diagnostics.errors import CompileError
 from pybpfc.lang.types import Int
 from pybpfc.runtime import features
 from pybpfc.vm.machine import Machine
@@ -115,3 +116,22 @@ def prog(ctx: bpf.XdpContext) -> int:
 
 def test_the_length_of_a_packet(tmp_path: Path) -> None:
     assert set(results(tmp_path, LENGTH).values()) == {4}
+
+
+@pytest.mark.parametrize("use", ["return i32(bpf.atomic_add(n, 2))", "bpf.atomic_or(n, 2)\n    return 0"])
+def test_atomic_operations_that_the_instruction_set_lacks(use: str, tmp_path: Path) -> None:
+    source = f"""
+slots = bpf.Array[u64](max_entries=4)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    n = slots.lookup(0)
+    if n is None:
+        return 0
+    {use}
+"""
+    made = module(tmp_path, source)
+    with pytest.raises(CompileError) as caught:
+        compile_source(made, cpu="v2", use_cache=False)
+    assert [d.code for d in caught.value.diagnostics] == ["E0429"]
+    assert compile_source(made, cpu="v3", use_cache=False).elf

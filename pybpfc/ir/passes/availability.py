@@ -36,6 +36,8 @@ def check_availability(module: Module, target: Target, sink: DiagnosticSink) -> 
         _check_hooks(module, target.kernel, sink)
         _check_maps(module, target.kernel, sink)
         _check_features(module, target.kernel, sink)
+    elif target.cpu in ("v1", "v2"):
+        _check_atomics(module, target.cpu, sink)
 
 
 def _reached(module: Module, program: Function) -> list[Function]:
@@ -146,7 +148,7 @@ def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink)
         if function.linkage is Linkage.GLOBAL:
             help = "leave `exported=True` out"
             need(FEATURE_SINCE["exported"], "a function verified on its own", [function.span], help)
-        used = {v.id for op in _ops(function) for v in op.operands() if isinstance(v, ops.Temp)}
+        used = _used(function)
         for op in _ops(function):
             if isinstance(op, ops.Atomic) and _is_newer(op, used):
                 help = "older kernels add atomically, without giving the old value"
@@ -161,6 +163,25 @@ def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink)
                     data.setdefault(what, []).append(op.span)
     for what, spans in data.items():
         need(FEATURE_SINCE["globals"], what, spans, "keep it in a `bpf.Array` of one entry")
+
+
+def _check_atomics(module: Module, cpu: str, sink: DiagnosticSink) -> None:
+    """Without a kernel named, the instruction set says what there is."""
+    since = str(ISA_SINCE["atomics"])
+    for function in module.functions:
+        used = _used(function)
+        for op in _ops(function):
+            if isinstance(op, ops.Atomic) and _is_newer(op, used):
+                kind = catalog.FeatureTooNew("this atomic operation", since, f"the instruction set {cpu}")
+                help = "compile for v3 or v4; older ones add, without giving the old value"
+                sink.emit(kind.at(op.span, helps=[help]))
+
+
+def _used(function: Function) -> set[int]:
+    """The results that something reads."""
+    read = [v for op in _ops(function) for v in op.operands()]
+    read += [v for block in function.blocks if block.terminator is not None for v in block.terminator.operands()]
+    return {v.id for v in read if isinstance(v, ops.Temp)}
 
 
 def _format_since(op: ops.HelperCall) -> KernelVersion:
