@@ -71,10 +71,8 @@ def by_python(made: object, path: str) -> int:
     assert analysis is not None
     run = Evaluator(analysis.unit, CONTEXT)
     for variable in analysis.unit.globals:
-        if variable.exported:
-            run.set_global(variable.name, getattr(made, variable.name))
-        else:
-            run.globals[id(variable)].write(codec_for(variable.type).encode(variable.initial))
+        value = getattr(made, variable.name) if variable.exported else variable.initial
+        run.globals[id(variable)].write(codec_for(variable.type).encode(value))
     return signed(run.call("prog", None))
 
 
