@@ -1,48 +1,30 @@
 """BTF: the kernel's type format. Types are decoded one at a time, when asked for.
 
-All 20 kinds, both byte orders, split BTF, and headers longer than the one known here.
+All 20 kinds, both byte orders, split BTF, and headers longer than the one known here. Nothing is decoded to find a
+type: its name is looked for in the string table, then the name's offset among those of the types.
 """
 
 from __future__ import annotations
 
+import bisect
+import functools
+import mmap
 import re
 import struct
+import sys
+from array import array
 from collections.abc import Iterator
 
+from pybpfc.formats.btf_index import KINDS, BtfIndex, scan, shares_strings
 from pybpfc.formats.errors import BadBtf
 from pybpfc.records import frozen
+
+Blob = bytes | mmap.mmap
 
 MAGIC = 0xEB9F
 HEADER = 24
 
-KINDS = (
-    "VOID",
-    "INT",
-    "PTR",
-    "ARRAY",
-    "STRUCT",
-    "UNION",
-    "ENUM",
-    "FWD",
-    "TYPEDEF",
-    "VOLATILE",
-    "CONST",
-    "RESTRICT",
-    "FUNC",
-    "FUNC_PROTO",
-    "VAR",
-    "DATASEC",
-    "FLOAT",
-    "DECL_TAG",
-    "TYPE_TAG",
-    "ENUM64",
-)
 KIND_NUMBERS = {name: number for number, name in enumerate(KINDS)}
-
-# bytes after the 12-byte head: a fixed part, and a part for each of vlen members
-_FIXED = {"INT": 4, "ARRAY": 12, "VAR": 4, "DECL_TAG": 4}
-_EACH = {"STRUCT": 12, "UNION": 12, "ENUM": 8, "FUNC_PROTO": 8, "DATASEC": 12, "ENUM64": 12}
-_TAIL = tuple((_FIXED.get(kind, 0), _EACH.get(kind, 0)) for kind in KINDS)
 _MODIFIERS = frozenset({"TYPEDEF", "VOLATILE", "CONST", "RESTRICT", "TYPE_TAG"})
 
 
@@ -82,87 +64,86 @@ class BtfType:
 
 
 class Btf:
-    """A BTF blob. Type 0 is void; with `base`, ids and string offsets go on where the base ends."""
+    """A BTF blob. Type 0 is void; with `base`, ids and string offsets go on where the base ends.
 
-    def __init__(self, data: bytes, base: Btf | None = None) -> None:
-        self.data = bytes(data)
+    With an `index`, made of the same bytes before, nothing is read but the header.
+    """
+
+    def __init__(self, data: Blob, base: Btf | None = None, *, index: BtfIndex | None = None) -> None:
+        self.data = data
         self.base = base
-        if len(self.data) < HEADER:
-            raise BadBtf(f"BTF of {len(self.data)} bytes has no header")
-        self.order = "<" if self.data[:2] == b"\x9f\xeb" else ">"
-        magic, version, flags, length = struct.unpack_from(self.order + "HBBI", self.data)
+        if len(data) < HEADER:
+            raise BadBtf(f"BTF of {len(data)} bytes has no header")
+        self.order = "<" if data[:2] == b"\x9f\xeb" else ">"
+        magic, version, _, length = struct.unpack_from(self.order + "HBBI", data)
         if magic != MAGIC:
-            raise BadBtf(f"BTF starts with {self.data[:2].hex()}, not with its magic number")
+            raise BadBtf(f"BTF starts with {data[:2].hex()}, not with its magic number")
         if version != 1:
             raise BadBtf(f"BTF of version {version} is not known")
-        types_at, types_size, strings_at, strings_size = struct.unpack_from(self.order + "IIII", self.data, 8)
-        if length < HEADER or length + types_at + types_size > len(self.data):
+        types_at, types_size, strings_at, strings_size = struct.unpack_from(self.order + "IIII", data, 8)
+        if length < HEADER or length + types_at + types_size > len(data):
             raise BadBtf("BTF types reach past the end")
-        if length + strings_at + strings_size > len(self.data):
+        if length + strings_at + strings_size > len(data):
             raise BadBtf("BTF strings reach past the end")
-        self._types = memoryview(self.data)[length + types_at : length + types_at + types_size]
-        self.strings = self.data[length + strings_at : length + strings_at + strings_size]
+        self._types = memoryview(data)[length + types_at : length + types_at + types_size]
+        self._strings_at: int = length + strings_at
+        self._strings_size: int = strings_size
         self._first = base.count if base is not None else 1
         self._strings_base = base.strings_end if base is not None else 0
-        self._offsets = self._scan()
         self._cache: dict[int, BtfType] = {}
-        self._names: dict[bytes, list[int]] | None = None
+        self.index = index if index is not None else self._scan()
+        self._words = self.index.words
+
+    def _scan(self) -> BtfIndex:
+        places, names = scan(self._types, self.order, self._first)
+        return BtfIndex(places, names.tobytes(), shares_strings(names, self.strings, self._strings_base))
 
     @property
     def count(self) -> int:
         """One more than the highest id."""
-        return self._first + len(self._offsets)
+        return self._first + len(self._words)
 
     @property
     def strings_end(self) -> int:
         """Where a split BTF's strings begin."""
-        return self._strings_base + len(self.strings)
+        return self._strings_base + self._strings_size
 
-    def _scan(self) -> list[int]:
-        """Where each type begins."""
-        offsets: list[int] = []
-        at, end, data = 0, len(self._types), self._types
-        head = struct.Struct(self.order + "I")
-        tail = _TAIL
-        kinds = len(KINDS)
-        while at < end:
-            if at + 12 > end:
-                raise BadBtf(f"BTF type {self._first + len(offsets)} is cut off")
-            (info,) = head.unpack_from(data, at + 4)
-            kind = info >> 24 & 0x1F
-            if not 0 < kind < kinds:
-                raise BadBtf(f"BTF type {self._first + len(offsets)} is of the unknown kind {kind}")
-            fixed, each = tail[kind]
-            offsets.append(at)
-            at += 12 + fixed + each * (info & 0xFFFF)
-        if at != end:
-            raise BadBtf(f"BTF type {self._first + len(offsets) - 1} is cut off")
-        return offsets
+    @functools.cached_property
+    def strings(self) -> bytes:
+        """The string table, without the base's."""
+        return bytes(self.data[self._strings_at : self._strings_at + self._strings_size])
 
     # ------------------------------------------------------------------------- reading
 
     def string(self, offset: int) -> str:
         """The string at an offset; raises `BadBtf`."""
+        return self._string(offset).decode("utf-8", "replace")
+
+    def _string(self, offset: int) -> bytes:
         if offset < self._strings_base and self.base is not None:
-            return self.base.string(offset)
+            return self.base._string(offset)
         start = offset - self._strings_base
         end = self.strings.find(b"\0", start)
         if start < 0 or end < 0:
             raise BadBtf(f"BTF string {offset} is outside the string table")
-        return self.strings[start:end].decode("utf-8", "replace")
+        return self.strings[start:end]
 
     def type(self, id: int) -> BtfType:
         """A type by its id; raises `BadBtf`."""
+        known = self._cache.get(id)
+        if known is not None:
+            return known
         if id == 0:
             return BtfType(0, "VOID", "")
         if id < self._first and self.base is not None:
             return self.base.type(id)
-        known = self._cache.get(id)
-        if known is None:
-            if not self._first <= id < self.count:
-                raise BadBtf(f"there is no BTF type {id}")
-            known = self._cache[id] = self._decode(id, self._offsets[id - self._first])
-        return known
+        if not self._first <= id < self.count:
+            raise BadBtf(f"there is no BTF type {id}")
+        try:
+            made = self._cache[id] = self._decode(id, 4 * self._words[id - self._first])
+        except (struct.error, IndexError):
+            raise BadBtf(f"BTF type {id} is cut off") from None
+        return made
 
     def _decode(self, id: int, at: int) -> BtfType:
         o, data = self.order, self._types
@@ -228,37 +209,70 @@ class Btf:
 
     def find(self, name: str, *kinds: str) -> BtfType | None:
         """The first type of this name and of one of the kinds (any, when none are given)."""
-        if self._names is None:
-            self._names = self._index()
-        for id in self._names.get(name.encode(), ()):
-            found = self.type(id)
-            if not kinds or found.kind in kinds:
-                return found
+        for id in self._named(name.encode("utf-8", "surrogateescape")):
+            if not kinds or self.kind_of(id) in kinds:
+                return self.type(id)
         return self.base.find(name, *kinds) if self.base is not None else None
+
+    def kind_of(self, id: int) -> str:
+        """The kind of a type; raises `BadBtf`."""
+        if id < self._first:
+            return self.base.kind_of(id) if self.base is not None else "VOID"
+        if id >= self.count:
+            raise BadBtf(f"there is no BTF type {id}")
+        (info,) = struct.unpack_from(self.order + "I", self._types, 4 * self._words[id - self._first] + 4)
+        kind = info >> 24 & 0x1F
+        if kind >= len(KINDS):
+            raise BadBtf(f"BTF type {id} is of the unknown kind {kind}")
+        return KINDS[kind]
+
+    def _named(self, name: bytes) -> list[int]:
+        """The ids of the types of a name in this blob, in their order."""
+        found: list[int] = []
+        for offset in self._offsets(name) if name and b"\0" not in name else ():
+            found += (at + self._first for at in _numbers(self.index.names, offset.to_bytes(4, sys.byteorder)))
+        return sorted(found)
+
+    def _offsets(self, text: bytes) -> Iterator[int]:
+        """The places of a string that names of this blob may refer to."""
+        if self.base is not None:
+            yield from self.base._offsets(text)
+        at = self.strings.find(text + b"\0")
+        while at >= 0:
+            if at == 0 or self.index.shared or not self.strings[at - 1]:
+                yield at + self._strings_base
+            at = self.strings.find(text + b"\0", at + 1)
 
     def named(self, pattern: str, kind: str) -> Iterator[BtfType]:
         """The types of a kind whose names match a glob, base's included."""
         from fnmatch import translate
 
-        if self._names is None:
-            self._names = self._index()
         fits = re.compile(translate(pattern).encode()).match
-        for ids in [ids for name, ids in self._names.items() if fits(name)]:
-            yield from (found for id in ids if (found := self.type(id)).kind == kind)
+        offsets = array("I", self.index.names)
+        for id, offset in enumerate(offsets, self._first):
+            if offset and self.kind_of(id) == kind and fits(self._string(offset)):
+                yield self.type(id)
         if self.base is not None:
             yield from self.base.named(pattern, kind)
 
-    def _index(self) -> dict[bytes, list[int]]:
-        """Ids by name: one pass over the heads."""
-        word = struct.Struct(self.order + "I")
-        names: dict[bytes, list[int]] = {}
-        strings, base = self.strings, self._strings_base
-        for id, at in enumerate(self._offsets, self._first):
-            (name_at,) = word.unpack_from(self._types, at)
-            start = name_at - base
-            if name_at and start >= 0:
-                names.setdefault(strings[start : strings.find(b"\0", start)], []).append(id)
-        return names
+    def find_enumerator(self, name: str) -> tuple[BtfType, int] | None:
+        """The first enum that has an enumerator of this name, and its value; raises `BadBtf`."""
+        text = name.encode("utf-8", "surrogateescape")
+        ids: set[int] = set()
+        for offset in self._offsets(text) if text and b"\0" not in text else ():
+            for word in _numbers(self._searchable, offset.to_bytes(4, "little" if self.order == "<" else "big")):
+                ids.add(bisect.bisect_right(self._words, word) - 1 + self._first)
+        for id in sorted(ids):
+            if self.kind_of(id) in ("ENUM", "ENUM64"):
+                found = self.type(id)
+                value = dict(found.enumerators).get(name)
+                if value is not None:
+                    return found, value
+        return self.base.find_enumerator(name) if self.base is not None else None
+
+    @functools.cached_property
+    def _searchable(self) -> bytes:
+        return bytes(self._types)
 
     # ------------------------------------------------------------------------- questions
 
@@ -289,3 +303,12 @@ class Btf:
                 case _:
                     raise BadBtf(f"BTF type {id} ({found.kind}) has no size")
         raise BadBtf(f"BTF type {id} never ends")
+
+
+def _numbers(data: bytes, number: bytes) -> Iterator[int]:
+    """Where a 32-bit number occurs among such numbers."""
+    at = data.find(number)
+    while at >= 0:
+        if not at & 3:
+            yield at >> 2
+        at = data.find(number, at + 1)
