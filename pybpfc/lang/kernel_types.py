@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import functools
 import keyword
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pybpfc.formats.btf import Btf, BtfMember, BtfType
@@ -36,7 +37,7 @@ from pybpfc.lang.types import (
     View,
     size_of,
 )
-from pybpfc.records import frozen
+from pybpfc.records import frozen, replace
 
 _BIG_ENDIAN = {"__be16": BE16, "__be32": BE32, "__be64": BE64}
 _DEPTH = 64
@@ -75,7 +76,7 @@ class KernelStruct(Struct):
     """A struct or union of the kernel. `name` is empty for anonymous ones, which may have a `typedef` to name them.
 
     `declared`: written by hand, so `fields` are those used. `complete` is False for types that BTF only mentions.
-    `type_id` is the type in BTF, 0 for declarations.
+    `type_id` is the type in BTF, 0 for declarations; a `module`'s own type is one of its BTF.
     """
 
     def __init__(
@@ -87,6 +88,8 @@ class KernelStruct(Struct):
         align: int = 1,
         typedef: str = "",
         type_id: int = 0,
+        module: str = "",
+        source: KernelTypes | None = None,
         declared: bool = False,
         complete: bool = True,
         cls: type | None = None,
@@ -95,6 +98,8 @@ class KernelStruct(Struct):
         self.name, self.union, self.size, self.align, self.cls = name, union, size, align, cls
         self.packed, self.kernel = False, True
         self.typedef, self.type_id, self.declared, self.complete = typedef, type_id, declared, complete
+        self.module = module
+        self._source = source
         self._load = members
         self._found: dict[str, KernelField] = {}
 
@@ -108,6 +113,11 @@ class KernelStruct(Struct):
     def kernel_name(self) -> str:
         """The kernel's name for it: without the flavour, `___suffix`."""
         return flavorless(self.name or self.typedef)
+
+    @property
+    def identity(self) -> str | None:
+        """What tells the kernels apart whose type this is; None for declarations, which are of any."""
+        return self._source.identity if self._source is not None else None
 
     @functools.cached_property
     def _members(self) -> dict[str, Callable[[], KernelField]]:
@@ -174,7 +184,10 @@ class KernelParameter:
 
 @frozen
 class KernelSignature:
-    """What a function of the kernel takes and gives. `type_id` is the function (or the tracepoint's type) in BTF."""
+    """What a function of the kernel takes and gives. `type_id` is the function (or the tracepoint's type) in BTF.
+
+    `module` is the one that has it, empty for the kernel itself.
+    """
 
     name: str
     parameters: tuple[KernelParameter, ...]
@@ -182,16 +195,42 @@ class KernelSignature:
     variadic: bool = False
     type_id: int = 0
     result_id: int = 0
+    module: str = ""
 
 
 class KernelTypes:
-    """The types of one BTF, converted when asked for; all methods may raise `BadBtf` where the BTF is damaged."""
+    """The types of one BTF, converted when asked for; all methods may raise `BadBtf` where the BTF is damaged.
 
-    def __init__(self, btf: Btf) -> None:
+    `base` are those of the kernel, for a `module`'s. What the kernel has not, `modules` may have: they are asked last.
+    """
+
+    def __init__(
+        self,
+        btf: Btf,
+        *,
+        base: KernelTypes | None = None,
+        module: str = "",
+        modules: Callable[[], Iterable[KernelTypes]] | None = None,
+    ) -> None:
         self.btf = btf
+        self.base = base
+        self.module = module
+        self._open_modules = modules
         self._structs: dict[int, KernelStruct] = {}
         self._enums: dict[int, Enum] = {}
         self._depth = 0
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """What tells this BTF from others: its size and a checksum."""
+        import zlib
+
+        return f"{len(self.btf.raw)}-{zlib.crc32(self.btf.raw):08x}"
+
+    @functools.cached_property
+    def modules(self) -> tuple[KernelTypes, ...]:
+        """The types of the kernel's modules, each on top of these."""
+        return tuple(self._open_modules()) if self._open_modules is not None else ()
 
     # ---------------------------------------------------------------------------- by name
 
@@ -202,42 +241,54 @@ class KernelTypes:
 
     def find(self, name: str) -> Type | None:
         """The struct, union, enum or typedef of a name, its flavour aside; the complete one where there are several."""
-        for kinds in (("STRUCT", "UNION"), ("ENUM", "ENUM64"), ("TYPEDEF",), ("FWD",)):
-            found = self.btf.find(flavorless(name), *kinds)
-            if found is not None:
-                return self.type(found.id)
-        return None
+        name = flavorless(name)
+        for types in self._all():
+            for kinds in (("STRUCT", "UNION"), ("ENUM", "ENUM64"), ("TYPEDEF",)):
+                found = types.btf.find(name, *kinds)
+                if found is not None:
+                    return types.type(found.id)
+        mentioned = self.btf.find(name, "FWD")
+        return None if mentioned is None else self.type(mentioned.id)
+
+    def _all(self) -> Iterator[KernelTypes]:
+        """These types, then those of the modules, which are opened only then."""
+        yield self
+        yield from self.modules
 
     def enumerator(self, name: str) -> tuple[Enum, int] | None:
         """The enum that has an enumerator, and its value."""
-        found = self.btf.find_enumerator(name)
-        return None if found is None else (self._enum(found[0]), found[1])
+        for types in self._all():
+            found = types.btf.find_enumerator(name)
+            if found is not None:
+                return types._enum(found[0]), found[1]
+        return None
 
     def function(self, name: str) -> KernelSignature | None:
         """The function of a name."""
-        found = self.btf.find(name, "FUNC")
-        return None if found is None else self._signature(found, name)
+        return self._prototype(name, name, "FUNC")
+
+    def _prototype(self, name: str, shown: str, kind: str, skip: int = 0) -> KernelSignature | None:
+        for types in self._all():
+            found = types.btf.find(name, kind)
+            if found is not None:
+                return types._signature(found, shown, skip)
+        return None
 
     def tracepoint(self, name: str) -> KernelSignature | None:
         """The arguments of a raw tracepoint as `tp_btf` programs get them."""
-        found = self.btf.find(f"btf_trace_{name}", "TYPEDEF")
-        if found is None:
+        given = self._prototype(f"btf_trace_{name}", name, "TYPEDEF", skip=1)
+        if given is None:
             return None
-        given = self._signature(found, name, skip=1)
-        named = self.btf.find(f"__traceiter_{name}", "FUNC")  # the typedef's parameters have no names
-        if given is None or named is None:
+        traced = self._prototype(f"__traceiter_{name}", name, "FUNC", skip=1)  # the typedef's parameters have no names
+        if traced is None or len(traced.parameters) != len(given.parameters):
             return given
-        names = [n for n, _ in self.btf.skip_modifiers(named.type).params[1:]]
-        if len(names) != len(given.parameters):
-            return given
-        pairs = zip(names, given.parameters, strict=True)
-        renamed = tuple(KernelParameter(p.name or name, p.type, p.type_id, p.tags) for name, p in pairs)
-        return KernelSignature(name, renamed, given.result, given.variadic, given.type_id, given.result_id)
+        pairs = zip(traced.parameters, given.parameters, strict=True)
+        named = tuple(replace(one, name=one.name or other.name) for other, one in pairs)
+        return replace(given, parameters=named)
 
     def lsm_hook(self, name: str) -> KernelSignature | None:
         """The arguments and result of a security hook."""
-        found = self.btf.find(f"bpf_lsm_{name}", "FUNC")
-        return None if found is None else self._signature(found, name)
+        return self._prototype(f"bpf_lsm_{name}", name, "FUNC")
 
     def iterator(self, name: str) -> KernelStruct | None:
         """The context of an iterator's programs: `bpf_iter__task` for `task`."""
@@ -318,12 +369,14 @@ class KernelTypes:
         return Array(self.type(found.type), found.length)
 
     def _enum(self, found: BtfType) -> Enum:
+        if self.base is not None and found.id < self.btf.first:
+            return self.base._enum(found)
         known = self._enums.get(found.id)
         if known is None:
             underlying = Int(max(1, found.size) * 8, found.flag)
             cls = enum_class(found.name, found.enumerators)
             known = self._enums[found.id] = Enum(found.name, underlying, found.enumerators, cls)
-            cls.__bpf_type__ = known
+            cls.__kernel_enum__ = known
         return known
 
     def _forward(self, found: BtfType) -> Type:
@@ -333,13 +386,15 @@ class KernelTypes:
             return self._struct(whole, "")
         known = self._structs.get(found.id)
         if known is None:
-            known = KernelStruct(found.name, union=found.flag, type_id=found.id, complete=False)
+            known = KernelStruct(found.name, union=found.flag, type_id=found.id, source=self, complete=False)
             self._structs[found.id] = known
         return known
 
     # -------------------------------------------------------------------------- structures
 
     def _struct(self, found: BtfType, typedef: str) -> KernelStruct:
+        if self.base is not None and found.id < self.btf.first:
+            return self.base._struct(found, typedef)
         known = self._structs.get(found.id)
         if known is None:
             known = self._structs[found.id] = KernelStruct(
@@ -348,6 +403,8 @@ class KernelTypes:
                 size=found.size,
                 typedef="" if found.name else typedef,
                 type_id=found.id,
+                module=self.module,
+                source=self,
                 members=self._members,
             )
         elif typedef and not known.name and not known.typedef:
@@ -395,7 +452,7 @@ class KernelTypes:
         params = proto.params
         variadic = bool(params) and params[-1] == ("", 0)
         made = tuple(KernelParameter(n, self.type(id), id, self.tags(id)) for n, id in params[skip:] if n or id)
-        return KernelSignature(name, made, self.type(proto.type), variadic, found.id, proto.type)
+        return KernelSignature(name, made, self.type(proto.type), variadic, found.id, proto.type, self.module)
 
 
 def _integer(found: BtfType) -> Type:
@@ -413,3 +470,31 @@ def enum_class(name: str, members: tuple[tuple[str, int], ...]) -> Any:
     usable = {n: v for n, v in members if n.isidentifier() and not (n[:1] == "_" and n[-1:] == "_") and n != "mro"}
     make: Any = enum.IntEnum
     return make(name or "anonymous", usable, module="pybpfc.vmlinux")
+
+
+def kernel_types() -> KernelTypes:
+    """The types that programs are compiled against: of the file that `PYBPFC_BTF` names, else of the running kernel.
+
+    Raises LoadError where they can't be read.
+    """
+    path = os.environ.get("PYBPFC_BTF")
+    return _types_of(os.path.abspath(path) if path else None)
+
+
+@functools.lru_cache(maxsize=2)
+def _types_of(path: str | None) -> KernelTypes:
+    from pybpfc.lang.kernel_btf import target_btf
+
+    return KernelTypes(target_btf(path), modules=None if path else _module_types)
+
+
+def _module_types() -> Iterator[KernelTypes]:
+    """The types of the modules that are loaded; a file stands for a kernel without any."""
+    from pybpfc.diagnostics.errors import LoadError
+    from pybpfc.lang.kernel_btf import module_btf, module_names
+
+    for name in module_names():
+        try:
+            yield KernelTypes(module_btf(name), base=_types_of(None), module=name)
+        except LoadError:
+            continue  # unloaded meanwhile

@@ -294,6 +294,6 @@ def image_of(btf: Btf) -> BtfImage:
     try:
         if btf.data[:2] != struct.pack("=H", 0xEB9F):
             raise LoadError("the object was made for machines of the other byte order")
-        return BtfImage(bytes(btf.data))
+        return BtfImage(btf.data)
     except (BadBtf, struct.error) as error:
         raise LoadError(f"the object's types do not parse: {error}") from None
