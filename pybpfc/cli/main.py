@@ -75,8 +75,8 @@ def compile_command(
 
 
 def _write(path: str, data: bytes) -> None:
-    from pybpfc.cache import write_atomically
     from pybpfc.diagnostics.errors import PybpfcError
+    from pybpfc.files import write_atomically
 
     if path == "-":
         if data.startswith(b"\x7fELF") and sys.stdout.isatty():
