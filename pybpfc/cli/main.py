@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import pybpfc
+from pybpfc.cli.kernel_types import vmlinux_command
 from pybpfc.compiler import CPUS, STAGES
 
 
@@ -228,3 +229,6 @@ def explain(code: str) -> None:
         print(catalog.explain(code), end="")
     except KeyError:
         raise PybpfcError(f"there is no diagnostic `{code}`; codes are written as `E0301`") from None
+
+
+cli.add_command(vmlinux_command)

@@ -32,16 +32,9 @@ def minimize(kernel: Btf, objects: Iterable[ObjectSpec]) -> bytes:
 
     What the kernel does not have is left out: a loader then finds out the same as it would from the whole.
     """
-    needs = _Needs(kernel)
+    needs = Needs(kernel)
     for spec in objects:
-        if spec.btf is None:
-            continue
-        for record in _records(spec):
-            if record.kind == TYPE_ID_LOCAL:
-                continue
-            target = find_target(spec.btf, record, kernel)
-            if target is not None:
-                needs.add(record, target)
+        needs.add_object(spec)
     return needs.encode()
 
 
@@ -51,15 +44,26 @@ def _records(spec: ObjectSpec) -> Iterable[CoreRelocation]:
     return {(r.type_id, r.access, r.kind): r for f in functions for r in f.core_relos}.values()
 
 
-class _Needs:
-    """Types by id, with the numbers of the members needed."""
+class Needs:
+    """Types of a kernel by id, with the numbers of the members needed."""
 
     def __init__(self, kernel: Btf) -> None:
         self.kernel = kernel
         self.types: dict[int, set[int]] = {}
+        self._reached: set[tuple[int, bool]] = set()
         self._matched: set[tuple[int, bool]] = set()
 
-    def add(self, record: CoreRelocation, target: Target) -> None:
+    def add_object(self, spec: ObjectSpec) -> None:
+        """What an object's records need. Raises FormatError for records that make no sense."""
+        own = spec.btf
+        if own is None:
+            return
+        for record in _records(spec):
+            target = find_target(own, record, self.kernel) if record.kind != TYPE_ID_LOCAL else None
+            if target is not None:
+                self._add(record, target)
+
+    def _add(self, record: CoreRelocation, target: Target) -> None:
         """What one record needs."""
         if record.kind in FIELD_KINDS:
             self._field(target)
@@ -82,15 +86,13 @@ class _Needs:
 
     def _type(self, id: int, pointers: bool) -> None:
         """A type with what it is made of, without members; what pointers lead to when asked for."""
-        while id:
-            known = id in self.types
+        while id and (id, pointers) not in self._reached:
+            self._reached.add((id, pointers))
             t = self.kernel.type(id)
             self.types.setdefault(id, set())
             if t.kind == "ARRAY":
                 self._type(t.index_type, pointers)
             elif t.kind not in _QUALIFIERS and not (t.kind == "PTR" and pointers):
-                return
-            if known and not pointers:
                 return
             id = t.type
 

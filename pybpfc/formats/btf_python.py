@@ -229,7 +229,8 @@ def stubs(btf: Btf) -> Iterator[str]:
     Classes are referred to through the module, since in C a field may be called as its type is.
     """
     yield '"""Types of the kernel, made by `pybpfc vmlinux --stubs`."""\n\n'
-    yield "import builtins as _builtins\nimport enum as _enum\nimport typing as _typing\n\nimport pybpfc as _bpf\nfrom pybpfc import vmlinux as _k\n\n"
+    yield "import builtins as _builtins\nimport enum as _enum\nimport typing as _typing\n\n"
+    yield "import pybpfc as _bpf\nfrom pybpfc import vmlinux as _k\n\n"
     spelling = Spelling(btf, "_bpf.", "_bpf.", "_typing.", "_builtins.", "_k.{}".format)
     done: set[str] = set()
     for t in _named(btf):

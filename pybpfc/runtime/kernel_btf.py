@@ -68,11 +68,10 @@ def open_btf(path: str, base: Btf | None = None) -> Btf:
     try:
         return _open(path, base)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise LoadError(f"{path}: {reason}", errno=error.errno or errno.EIO) from None
+        raise LoadError(f"{path} can't be read", errno=error.errno or errno.EIO) from None
     except BadBtf as error:
         remedy = "it takes raw BTF, such as /sys/kernel/btf/vmlinux, or an ELF file with a .BTF section"
-        raise LoadError(f"{path}: {error}", errno=errno.EINVAL, remedy=remedy) from None
+        raise LoadError(f"{path}: {error}", remedy=remedy) from None
 
 
 def _open(path: str, base: Btf | None = None) -> Btf:
