@@ -45,6 +45,14 @@ _EACH = {"STRUCT": 12, "UNION": 12, "ENUM": 8, "FUNC_PROTO": 8, "DATASEC": 12, "
 _TAIL = tuple((_FIXED.get(kind, 0), _EACH.get(kind, 0)) for kind in KINDS)
 _MODIFIERS = frozenset({"TYPEDEF", "VOLATILE", "CONST", "RESTRICT", "TYPE_TAG"})
 
+_FLAVORED = re.compile(r".*[^_](?=___[^_])", re.DOTALL)
+
+
+def essential_name(name: str) -> str:
+    """A name without its flavor: `sock` for `sock___old`; objects tell variants of a kernel type apart by these."""
+    found = _FLAVORED.match(name)
+    return found[0] if found else name
+
 
 @frozen
 class BtfMember:
@@ -60,7 +68,8 @@ class BtfMember:
 class BtfType:
     """One type. `size` in bytes or 0; `type` is the id referred to or 0; the tuples are those of the kind.
 
-    `encoding` of an INT: 1 signed, 2 char, 4 bool; `bits` its width. `linkage` of FUNC and VAR. `index` of DECL_TAG.
+    `encoding` of an INT: 1 signed, 2 char, 4 bool; `bits` its width and `bit_offset`, 0 but in old bit-fields,
+    where it begins. `linkage` of FUNC and VAR. `index` of DECL_TAG.
     """
 
     id: int
@@ -71,6 +80,7 @@ class BtfType:
     flag: bool = False
     encoding: int = 0
     bits: int = 0
+    bit_offset: int = 0
     length: int = 0
     index_type: int = 0
     linkage: int = 0
@@ -107,6 +117,7 @@ class Btf:
         self._offsets = self._scan()
         self._cache: dict[int, BtfType] = {}
         self._names: dict[bytes, list[int]] | None = None
+        self._flavors: dict[str, list[bytes]] | None = None
 
     @property
     def count(self) -> int:
@@ -172,7 +183,8 @@ class Btf:
         match kind:
             case "INT":
                 (word,) = struct.unpack_from(o + "I", data, at)
-                return BtfType(id, kind, name, size, encoding=word >> 24 & 15, bits=word & 0xFF)
+                encoding, start, bits = word >> 24 & 15, word >> 16 & 0xFF, word & 0xFF
+                return BtfType(id, kind, name, size, encoding=encoding, bits=bits, bit_offset=start)
             case "ARRAY":
                 element, index, length = struct.unpack_from(o + "III", data, at)
                 return BtfType(id, kind, name, type=element, index_type=index, length=length)
@@ -235,6 +247,19 @@ class Btf:
             if not kinds or found.kind in kinds:
                 return found
         return self.base.find(name, *kinds) if self.base is not None else None
+
+    def essential_ids(self, name: str) -> list[int]:
+        """The ids in this blob, without its base's, of the types whose names are this one but for their flavor."""
+        if self._names is None:
+            self._names = self._index()
+        if self._flavors is None:
+            self._flavors = {}
+            for flavored in [known for known in self._names if b"___" in known]:
+                text = flavored.decode("utf-8", "replace")
+                if (essential := essential_name(text)) != text:
+                    self._flavors.setdefault(essential, []).append(flavored)
+        names = (name.encode(), *self._flavors.get(name, ()))
+        return sorted(id for known in names for id in self._names.get(known, ()))
 
     def named(self, pattern: str, kind: str) -> Iterator[BtfType]:
         """The types of a kind whose names match a glob, base's included."""

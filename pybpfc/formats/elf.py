@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import BinaryIO
 
 from pybpfc.formats.errors import BadElf
 from pybpfc.records import define, field, frozen
@@ -71,6 +72,37 @@ class ElfFile:
     def section(self, name: str) -> Section | None:
         """The section called `name`."""
         return next((s for s in self.sections if s.name == name), None)
+
+
+def section_of(file: BinaryIO, name: str) -> bytes:
+    """One section of any 64-bit ELF file, such as a kernel, without reading the rest; raises `BadElf` without it."""
+
+    def part(at: int, size: int) -> bytes:
+        file.seek(at)
+        data = file.read(size)
+        if len(data) != size:
+            raise BadElf("the ELF file is cut off")
+        return data
+
+    head = part(0, 64)
+    if head[:4] != b"\x7fELF" or head[4] != 2:
+        raise BadElf("this is not a 64-bit ELF file")
+    order = ">" if head[5] == 2 else "<"
+    (table,) = struct.unpack_from(order + "Q", head, 40)
+    entry, count, names = struct.unpack_from(order + "HHH", head, 58)
+    if entry != 64 or names >= count:
+        raise BadElf("the ELF section table is damaged")
+    headers = [struct.unpack_from(order + "IIQQQQ", part(table + index * 64, 64)) for index in range(count)]
+    offset, size = headers[names][4:6]
+    if size > MAX_SIZE:
+        raise BadElf("the ELF section table is damaged")
+    texts = part(offset, size)
+    for title, kind, _, _, offset, size in headers:
+        if texts[title : texts.find(b"\0", title)].decode("utf-8", "replace") == name and kind != SHT_NOBITS:
+            if size > MAX_SIZE:
+                raise BadElf(f"its section {name} of {size} bytes is too large")
+            return part(offset, size)
+    raise BadElf(f"the ELF file has no section {name}")
 
 
 def read_elf(data: bytes) -> ElfFile:
