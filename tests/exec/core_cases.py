@@ -48,6 +48,8 @@ class Case:
     target: str
     checks: tuple[tuple[str, int], ...]
     kept: tuple[str, ...] = ("struct s",)
+    known_to_libbpf: bool = True
+    """False where libbpf refuses what clang makes: it takes large numbers without a sign for negative ones."""
 
 
 def at(offset: int, size: int) -> int:
@@ -84,13 +86,18 @@ def btf_of(data: bytes) -> Btf:
 
 
 def checking(local: str, checks: tuple[tuple[str, int], ...], cpu: str = "v3") -> ObjectSpec:
+    """The object of `checking_object`, read."""
+    return parse_object(checking_object(local, checks, cpu))
+
+
+def checking_object(local: str, checks: tuple[tuple[str, int], ...], cpu: str = "v3") -> bytes:
     """A program that returns the number of the first check that fails, counted from 1, or 0."""
     lines = "\n".join(
         f"    if ((u64)({expression}) != {expected & (1 << 64) - 1}ULL) return {number};"
         for number, (expression, expected) in enumerate(checks, 1)
     )
     body = f'SEC("xdp") int prog(struct xdp_md *ctx) {{\n    struct s *p = (void *)raw;\n{lines}\n    return 0;\n}}\n'
-    return parse_object(compiled(MACROS + local + body, cpu))
+    return compiled(MACROS + local + body, cpu)
 
 
 _EVERY = "u64 a; u32 b; u16 c; u8 d;"
@@ -261,16 +268,23 @@ CASES = (
     Case(
         "enumerators",
         "enum e { A = 1, B = 2, GONE = 3, C___flavor = 4, D = -5 }; struct s { int x; };"
-        " enum big { BIG = 0x123456789aULL, SMALL = 1 }; enum u { U = 0xfffffff0 };",
-        "enum e { B = 17, A = -4, C = 9, D = 0x7fffffff }; enum big { SMALL = 0xfedcba9876543210ULL, BIG = 3 };"
-        " enum u { U = 0x80000001 };",
+        " enum big { BIG = 0x123456789aULL, SMALL = 1 };",
+        "enum e { B = 17, A = -4, C = 9, D = 0x7fffffff }; enum big { SMALL = 0xfedcba9876543210ULL, BIG = 3 };",
         (
             ("value_exists(enum e, A)", 1), ("value_of(enum e, A)", -4), ("value_of(enum e, B)", 17),
             ("value_exists(enum e, GONE)", 0), ("value_of(enum e, C___flavor)", 9),
             ("value_of(enum e, D)", 0x7FFFFFFF), ("value_of(enum big, BIG)", 3),
-            ("value_of(enum big, SMALL)", 0xFEDCBA9876543210), ("value_of(enum u, U)", 0x80000001),
+            ("value_of(enum big, SMALL)", 0xFEDCBA9876543210),
         ),
-        ("enum e", "enum big", "enum u"),
+        ("enum e", "enum big"),
+    ),
+    Case(
+        "large enumerators without a sign",
+        "enum u { U = 0xfffffff0 }; struct s { int x; };",
+        "enum u { U = 0x80000001 };",
+        (("value_of(enum u, U)", 0x80000001),),
+        ("enum u",),
+        known_to_libbpf=False,
     ),
     Case(
         "enumerations of another width",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -9,10 +10,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from core_cases import CASES, MACROS, Case, btf_of, checking, compiled, target_object
+from core_cases import CASES, MACROS, Case, btf_of, checking, checking_object, compiled, target_object
 from oracle import both
 
+from pybpfc.abi.insn import Insn, decode
 from pybpfc.diagnostics.errors import LoadError, VerifierError
+from pybpfc.formats.link import link_program
 from pybpfc.formats.object_reader import parse_object
 from pybpfc.formats.spec import ObjectSpec
 from pybpfc.runtime import features
@@ -251,6 +254,62 @@ def opcodes(*which: str) -> list[str]:
     command = ["bpftool", "prog", "dump", "xlated", *which, "opcodes"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [re.sub(r"map\[id:\d+\]", "map", line.strip()) for line in text.splitlines() if ";" not in line]
+
+
+class _OpenOptions(ctypes.Structure):
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("object_name", ctypes.c_char_p),
+        ("relaxed_maps", ctypes.c_bool),
+        ("pin_root_path", ctypes.c_char_p),
+        ("unused", ctypes.c_uint32),
+        ("kconfig", ctypes.c_char_p),
+        ("btf_custom_path", ctypes.c_char_p),
+    )
+
+
+def by_libbpf(path: Path, btf: Path) -> list[Insn] | None:
+    """The instructions of the only program, fitted and loaded by libbpf; None where it refuses."""
+    try:
+        lib = ctypes.CDLL("libbpf.so.1")
+    except OSError:
+        pytest.skip("libbpf is not installed")
+    lib.libbpf_set_print(None)
+    for function in (lib.bpf_object__open_file, lib.bpf_object__next_program, lib.bpf_program__insns):
+        function.restype = ctypes.c_void_p
+    lib.bpf_program__insn_cnt.restype = ctypes.c_size_t
+    options = _OpenOptions(sz=ctypes.sizeof(_OpenOptions), btf_custom_path=str(btf).encode())
+    opened = ctypes.c_void_p(lib.bpf_object__open_file(str(path).encode(), ctypes.byref(options)))
+    assert opened
+    try:
+        if lib.bpf_object__load(opened):
+            return None
+        program = ctypes.c_void_p(lib.bpf_object__next_program(opened, None))
+        count = lib.bpf_program__insn_cnt(program)
+        return decode(ctypes.string_at(lib.bpf_program__insns(program), count * 8))
+    finally:
+        lib.bpf_object__close(opened)
+
+
+@pytest.mark.parametrize("cpu", ["v1", "v3"])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.known_to_libbpf], ids=lambda case: case.name.replace(" ", "-")
+)
+def test_libbpf_fits_the_cases_alike(case: Case, cpu: str, tmp_path: Path) -> None:
+    needs_kernel()
+    path, btf = tmp_path / "prog.o", tmp_path / "kernel.o"
+    path.write_bytes(checking_object(case.local, case.checks, cpu))
+    btf.write_bytes(target_object(case.target, case.kept))
+    theirs = by_libbpf(path, btf)
+    linked = link_program(fitted(parse_object(path.read_bytes()), case.target, *case.kept), "prog")
+    ours = decode(linked.insns)
+    assert theirs is not None
+    assert len(ours) == len(theirs)
+    for relocation in linked.relocations:  # addresses of data
+        for code in (ours, theirs):
+            code[relocation.index] = code[relocation.index]._replace(src=0, imm=0)
+            code[relocation.index + 1] = code[relocation.index + 1]._replace(imm=0)
+    assert ours == theirs
 
 
 @pytest.mark.skipif(shutil.which("bpftool") is None, reason="bpftool is not installed")
