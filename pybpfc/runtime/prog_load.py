@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
-from pybpfc.abi.insn import BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LD_IMM64, SIZE
+from pybpfc.abi.insn import BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LD_IMM64, SIZE, UNRESOLVED_HELPER
 from pybpfc.abi.program_types import PROGRAM_TYPES, Section
 from pybpfc.abi.versions import running
 from pybpfc.diagnostics.errors import LoadError, VerifierError
@@ -217,7 +217,7 @@ def _rejection(job: Job, number: int, short_log: str, log: str) -> VerifierError
 
 def _unresolved(job: Job, message: str, instruction: int | None) -> str:
     """What CO-RE did not find in the kernel's types, when that is what the program was refused for."""
-    if "unknown#195896080" not in message:
+    if f"unknown#{UNRESOLVED_HELPER}" not in message:
         return ""
     return next((r.failure for r in job.program.core_relos if r.index == instruction), "")
 

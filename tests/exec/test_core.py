@@ -159,10 +159,18 @@ def test_what_is_reached_must_be_there(tmp_path: Path, program: str, what: str, 
     assert what in str(error)
 
 
-def test_the_machine_stops_at_what_is_not_there() -> None:
+@pytest.mark.parametrize(("program", "what"), [("field", "s.in[2].x: byte offset"), ("value", "enum e::GONE: value")])
+def test_the_machine_stops_at_what_is_not_there(program: str, what: str) -> None:
     spec = fitted(parse_object(compiled(MACROS + REACHED)), REACHED_TARGET, "struct s", "enum e")
-    with pytest.raises(VmError):
-        Machine(spec).run("field", bytes(64))
+    with pytest.raises(VmError, match=re.escape(what)) as caught:
+        Machine(spec).run(program, bytes(64))
+    assert caught.value.line
+
+
+def test_the_machine_passes_by_what_is_not_there() -> None:
+    target = "struct s { u64 x; u32 a; }; enum e { HERE };"
+    spec = fitted(parse_object(compiled(MACROS + GUARDED)), target, "struct s", "enum e")
+    assert Machine(spec).run("guarded", bytes(64)).retval == 77
 
 
 def test_the_file_of_types_is_an_argument_or_in_the_environment(

@@ -7,10 +7,7 @@ from pybpfc.abi.insn import Insn
 from pybpfc.formats.errors import BadObject
 from pybpfc.runtime.core.values import Resolution, Value
 
-POISON = 0xBAD2310
-"""The helper number that marks what could not be resolved: no kernel has it, and libbpf uses the same."""
-
-_POISONED = Insn(i.CALL, imm=POISON)
+_POISONED = Insn(i.CALL, imm=i.UNRESOLVED_HELPER)
 _SIZES = {width: size for size, width in i.WIDTHS.items()}
 
 
