@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pybpfc.backend.core_access import UsedFields
 from pybpfc.backend.maps import Attribute, map_attributes, record_type
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import record_name
@@ -53,6 +54,7 @@ class DebugInfo:
 
     def __init__(self, module: Module) -> None:
         self.module = module
+        self.used = UsedFields(module)
         self.lines: list[str] = []
         self._count = 0
         self._known: dict[object, str] = {}
@@ -139,7 +141,7 @@ class DebugInfo:
         if known is not None:
             return known
         name = self._structs[id(type)] = self._new()
-        members = [self._member(f) for f in type.fields]
+        members = [self._member(f) for f in (self.used.of(type) if type.kernel else type.fields)]
         elements = self.node(f"!{{{', '.join(members)}}}")
         tag = "DW_TAG_union_type" if type.union else "DW_TAG_structure_type"
         self.lines.append(

@@ -11,7 +11,7 @@ from pybpfc.frontend.symbols import Parameter, Signature
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type
+from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, reference_space
 
 if TYPE_CHECKING:
     from pybpfc.frontend.unit import Unit
@@ -69,6 +69,8 @@ def function_signature(unit: Unit, captured: Captured) -> Signature | None:
     result: Type | None = VOID
     if captured.node.returns is not None:
         result = annotation_type(unit, captured, captured.node.returns)
+        if isinstance(result, Struct) and result.kernel:
+            result = Pointer(result, Space.KERNEL)
     returned = 1 if isinstance(result, Struct | Array) else 0
     if len(params) + returned > MAX_PARAMETERS:
         extra = nodes[MAX_PARAMETERS] if len(nodes) > MAX_PARAMETERS else nodes[-1]
@@ -104,7 +106,7 @@ def _parameter_type(unit: Unit, captured: Captured, node: ast.arg, index: int) -
         return Pointer(context, Space.CTX)
     type = annotation_type(unit, captured, node.annotation)
     if isinstance(type, Struct | Array):
-        return Pointer(type, Space.STACK)
+        return Pointer(type, reference_space(type))
     return type.host if isinstance(type, Int) else type
 
 

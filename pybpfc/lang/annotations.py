@@ -28,6 +28,8 @@ from pybpfc.lang.types import (
     Struct,
     Type,
     View,
+    is_kernel,
+    reference_space,
 )
 
 MAX_ARRAY = 1 << 24
@@ -150,8 +152,8 @@ def resolve(annotation: Any, scope: Mapping[str, Any] | None = None) -> Type:
     if annotation is int:
         return I64
     if isinstance(annotation, PointerTo):
-        target = annotation.target
-        return Pointer(VOID if target is None else resolve(target, scope), annotation.space)
+        to = VOID if annotation.target is None else resolve(annotation.target, scope)
+        return Pointer(to, Space.KERNEL if annotation.space is not Space.USER and is_kernel(to) else annotation.space)
     if isinstance(annotation, GlobalMarker | EmbeddedIn):
         place = "of a module's variables" if isinstance(annotation, GlobalMarker) else "of a kernel struct's fields"
         raise AnnotationError(f"`{annotation.label}[…]` is {place} only", "annotate with the type itself")
@@ -253,8 +255,7 @@ def _resolve_optional(annotation: Any, scope: Mapping[str, Any] | None) -> Type:
         raise AnnotationError("a union is `T | None`", "use one type, or `@bpf.union` for overlapping fields")
     found = resolve(inner[0], scope)
     if isinstance(found, Struct | Array):
-        space = Space.KERNEL if isinstance(found, Struct) and found.kernel else Space.STACK
-        return Pointer(found, space, nullable=True)
+        return Pointer(found, reference_space(found), nullable=True)
     if isinstance(found, Pointer):
         return Pointer(found.to, found.space, nullable=True)
     remedy = f"use `Ptr[{found}] | None`, or a value that means none"

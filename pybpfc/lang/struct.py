@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 
 from pybpfc.lang.annotations import EmbeddedIn, bit_width, evaluate, is_sized, resolve
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.types import Field, Int, Pointer, Space, Struct, Type, align_of, size_of
+from pybpfc.lang.types import Array, Field, Int, Pointer, Space, Struct, Type, align_of, is_kernel, size_of
 from pybpfc.records import frozen
 
 _T = TypeVar("_T", bound=type)
@@ -183,11 +183,16 @@ def _kernel_member(hint: Any, scope: Mapping[str, Any]) -> Type:
         if not isinstance(found, Struct):
             raise AnnotationError(f"`Embedded[{found}]` is not a struct", "annotate with the type itself")
         return found
+    if typing.get_origin(hint) is Annotated and typing.get_origin(typing.get_args(hint)[0]) is list:
+        base, *lengths = typing.get_args(hint)
+        element = _kernel_member(typing.get_args(base)[0], scope)
+        resolve(Annotated[list[int], *lengths])  # the length is one
+        return Array(element, lengths[0])
     found = resolve(hint, scope)
-    if isinstance(found, Struct) and found.kernel:
+    if is_kernel(found):
         return Pointer(found, Space.KERNEL)
     if isinstance(found, Pointer):
-        return Pointer(found.to, found.space if found.space is Space.USER else Space.KERNEL)
+        return Pointer(found.to, found.space if found.space is Space.USER else Space.KERNEL, found.nullable)
     return found
 
 

@@ -8,7 +8,16 @@ from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    space_of,
+    to_number,
+)
 from pybpfc.frontend.check.flow import FAILED, HELD, RELEASED
 from pybpfc.frontend.check.ranges import upper_bound
 from pybpfc.frontend.contexts import ContextType, DataLoc
@@ -107,8 +116,10 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
             return may_be_none(c, base)
         if isinstance(to, ContextType):
             return _context_member(c, node, base, to)
-        if pointer.space in (Space.USER, Space.KERNEL) and not isinstance(to, Struct):
-            return c.error(catalog.UserPointerAccess(str(pointer)), node)
+        if pointer.space in FOREIGN:
+            from pybpfc.frontend.check.kernel_types import through_pointer
+
+            return through_pointer(c, node, base, pointer)
         if isinstance(to, Struct):
             base = place(base)
         elif node.attr == "value":
@@ -121,11 +132,17 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
 
 def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct) -> t.Expr:
     """A struct's member."""
+    from pybpfc.frontend.check.kernel_types import foreign_member, unknown_field
+
     field = struct.find(node.attr)
+    if field is None and struct.kernel:
+        return unknown_field(c, struct, node.attr, c.name_span(node))
     if field is None:
         where = c.name_span(node)
         helps = catalog.did_you_mean(node.attr, struct.by_name, where)
         return c.error(catalog.UnknownField(struct.name, node.attr), where, helps=helps)
+    if space_of(base) in FOREIGN:
+        return foreign_member(c, node, base, struct, field)
     type = field.type.host if isinstance(field.type, Int) else field.type
     return t.Member(c.span(node), type, base, struct, field)
 
@@ -214,6 +231,10 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     type = array.element.host if isinstance(array.element, Int) else array.element
     if isinstance(base, t.ContextMember):
         return _context_element(c, node, base, array, index)
+    if space_of(base) in FOREIGN:
+        from pybpfc.frontend.check.kernel_types import seen_from
+
+        type = seen_from(space_of(base), array.element)
     return t.Element(c.span(node), type, base, coerce(c, index, index.type, "index"))
 
 
@@ -268,8 +289,10 @@ def _pointer_element(c: FunctionChecker, node: ast.Subscript, base: t.Expr, poin
     index = coerce(c, to_number(check(c, node.slice)), I64, "index")
     if isinstance(index.type, Error):
         return t.Invalid(c.span(node), ERROR)
-    if pointer.space in (Space.USER, Space.KERNEL):
-        return c.error(catalog.UserPointerAccess(str(pointer)), node)
+    if pointer.space in FOREIGN:
+        from pybpfc.frontend.check.kernel_types import pointer_element
+
+        return pointer_element(c, node, base, pointer, index)
     if not (isinstance(index, t.Literal) and index.value == 0):
         return c.error(catalog.PointerIndex(str(pointer)), node)
     to = pointer.to

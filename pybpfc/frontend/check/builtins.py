@@ -250,6 +250,12 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return _print(c, node)
     if name in ("sizeof", "size_of"):
         return _size_of(c, node, name)
+    from pybpfc.frontend.check import kernel_types
+
+    if name in kernel_types.QUESTIONS:
+        return kernel_types.check_question(c, node, name)
+    if name == "cast":
+        return kernel_types.check_cast(c, node)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
 
 

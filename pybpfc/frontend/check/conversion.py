@@ -27,6 +27,9 @@ from pybpfc.lang.types import (
 MEMORY = frozenset({Space.STACK, Space.MAP_VALUE, Space.RINGBUF, Space.GLOBAL, Space.PACKET})
 """Spaces whose pointers may stand for one another: plain memory that programs read directly."""
 
+FOREIGN = frozenset({Space.KERNEL, Space.USER, Space.BTF})
+"""Spaces outside the program's memory, which it reads by helpers, or by loads that the verifier follows by type."""
+
 
 def describe(e: t.Expr) -> str:
     """An expression's type in the user's words."""
@@ -170,6 +173,10 @@ def _coerce_pointer(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.
     if isinstance(e.type, Pointer):
         if e.type.nullable and not to.nullable:
             return may_be_none(c, e)
+        from pybpfc.frontend.check.kernel_types import coerce_kernel_pointer
+
+        if (kernel := coerce_kernel_pointer(e, to)) is not None:
+            return kernel
         same = e.type.space == to.space or {e.type.space, to.space} <= MEMORY
         if same and (e.type.to == to.to or isinstance(to.to, Void)):
             return t.Convert(e.span, to, e)

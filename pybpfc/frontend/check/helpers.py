@@ -14,7 +14,15 @@ from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    space_of,
+)
 from pybpfc.frontend.check.maps import check_key, check_stored, in_memory
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.contexts import uapi_struct
@@ -165,8 +173,6 @@ def _number(c: FunctionChecker, value: t.Expr) -> t.Expr:
 
 def memory_reference(value: t.Expr) -> t.Expr:
     """The address of a place."""
-    from pybpfc.frontend.check.conversion import space_of
-
     return t.AddressOf(value.span, Pointer(value.type, space_of(value)), value)
 
 
@@ -181,10 +187,12 @@ def memory(c: FunctionChecker, value: t.Expr, param: Param, *, writes: bool) -> 
     if isinstance(value.type, Pointer):
         if value.type.nullable:
             return may_be_none(c, value)
-        if value.type.space in (Space.USER, Space.KERNEL):
+        if value.type.space in FOREIGN:
             return c.error(catalog.HelperArgument(param.name, "memory of the program", describe(value)), value.span)
         return value
     value = place(value)
+    if isinstance(value, t.PLACES) and space_of(value) in FOREIGN:
+        return c.error(catalog.HelperArgument(param.name, "memory of the program", describe(value)), value.span)
     if isinstance(value, t.PLACES):
         return memory_reference(value)
     if isinstance(value, t.CallFunction) and is_aggregate(value.type):

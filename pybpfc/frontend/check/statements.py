@@ -30,6 +30,7 @@ from pybpfc.frontend.check.event_maps import is_reservation
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.kernel_types import held_kernel_pointer, refuse_write
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.symbols import GlobalSymbol
@@ -45,6 +46,7 @@ from pybpfc.lang.types import (
     View,
     Void,
     is_integer,
+    is_kernel,
     size_of,
 )
 
@@ -167,6 +169,8 @@ def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) ->
         return _store_context(c, node, target, value)
     if isinstance(target, t.GlobalPlace) and target.variable.section == ".rodata":
         c.error(catalog.WriteToConst(target.variable.name), target.span)
+        return []
+    if refuse_write(c, target):
         return []
     if not isinstance(target, t.PLACES):
         c.error(catalog.AssignmentTarget(describe(target)), target.span)
@@ -338,6 +342,8 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if isinstance(type, Error):
         _bind_error(c, node.target)
         return []
+    if is_kernel(type):
+        return _annotated_kernel(c, node, node.target, type)
     known = c.variables.get(node.target.id)
     held: Type = Pointer(type, Space.STACK) if is_aggregate(type) else type.host if isinstance(type, Int) else type
     if known is not None and known.type != held and not isinstance(known.type, Error):
@@ -358,6 +364,27 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
     reserved = value is not None and is_reservation(value)
     return [_bound(c, variable, initial, node, reserved)]
+
+
+def _annotated_kernel(c: FunctionChecker, node: ast.AnnAssign, target: ast.Name, type: Type) -> list[t.Stmt]:
+    """`name: T = value` where T is a struct of the kernel: the name holds a pointer to one."""
+    assert isinstance(type, Struct)
+    value = check(c, node.value) if node.value is not None else None
+    held = held_kernel_pointer(value, type)
+    known = c.variables.get(target.id)
+    if known is not None and known.type != held and not isinstance(known.type, Error):
+        declared = [Label(known.span, f"first bound as `{known.type}`")]
+        c.error(catalog.LocalRedeclared(target.id, f"`{known.type}`", f"`{held}`"), node, labels=declared)
+        return []
+    if value is None:
+        c.declare(target.id, held, c.span(target))
+        return []
+    initial = coerce(c, value, held, "assignment")
+    if isinstance(initial.type, Error):
+        _bind_error(c, target)
+        return []
+    variable = known if known is not None else c.declare(target.id, held, c.span(target))
+    return [_bound(c, variable, initial, node, False)]
 
 
 def _list_literal(c: FunctionChecker, node: ast.List, type: Array) -> t.Expr:
