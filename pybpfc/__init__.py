@@ -125,6 +125,7 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import size_of as size_of
     from pybpfc.lang.intrinsics import snprintf as snprintf
     from pybpfc.lang.intrinsics import spin_lock as spin_lock
+    from pybpfc.lang.intrinsics import static_assert as static_assert
     from pybpfc.lang.intrinsics import type_exists as type_exists
     from pybpfc.lang.intrinsics import type_id as type_id
     from pybpfc.lang.intrinsics import type_matches as type_matches
@@ -256,8 +257,8 @@ _EXPORTS: dict[str, str] = {
     "pybpfc.lang.intrinsics": (
         "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor cast "
         "enum_exists enum_value field_exists field_offset field_size iter_num kconfig kernel_version loop "
-        "offset_of preempt_disable printk rcu_read_lock size_of snprintf spin_lock type_exists type_id "
-        "type_matches type_size"
+        "offset_of preempt_disable printk rcu_read_lock size_of snprintf spin_lock static_assert "
+        "type_exists type_id type_matches type_size"
     ),
     "pybpfc.lang.keyed_maps": (
         "Array HashMap LpmTrie LruHashMap LruPerCpuHashMap PerCpuArray PerCpuHashMap PerCpuValues"

@@ -7,11 +7,15 @@ import sys
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     from pybpfc.compiler import Object
     from pybpfc.lang.keyed_maps import KeyedMap
     from pybpfc.lang.maps import BpfMap
+    from pybpfc.lang.programs import Program
+    from pybpfc.vm.result import SimulationResult
+    from pybpfc.vm.task import Task
 
     M = TypeVar("M", bound=BpfMap)
 
@@ -40,32 +44,34 @@ def load(source: Any = None, *, attach: bool = True, **consts: Any) -> Any:
 
 
 def simulate(
-    program: Any,
+    program: Program[..., Any],
     *,
-    data: bytes = b"",
-    ctx: Any = None,
-    maps: Any = None,
-    helpers: Any = None,
-    memory: Any = None,
-    task: Any = None,
+    data: bytes | bytearray = b"",
+    ctx: bytes | Mapping[str, Any] | None = None,
+    maps: Mapping[str, Any] | None = None,
+    helpers: Mapping[str, Callable[..., Any] | int | bytes | str] | None = None,
+    memory: Mapping[int, Any] | None = None,
+    task: Task | None = None,
     cpus: int = 1,
     seed: int = 0,
-    externs: Any = None,
+    externs: Mapping[str, int | bytes] | None = None,
     **consts: Any,
-) -> Any:
+) -> SimulationResult:
     """Run a program in the built-in VM: no root, no kernel, any system.
 
     `data` is the packet, `ctx` the context as bytes or as a dict of fields, `maps` the contents to start from, and
-    `helpers` Python functions that stand in for kernel helpers. `memory` is what user and kernel addresses hold, bytes
-    by address; `task` is the `pybpfc.vm.Task` that runs (pid, names, cgroup), `cpus` their number, `seed` what random
-    numbers begin with, `externs` the values of kconfig and kernel symbols by name. Other keywords set `bpf.Const`
-    globals. Raises `CompileError`, or `VmError` with the Python line.
+    `helpers` Python functions, or results, that stand in for kernel helpers. `memory` is what user and kernel addresses
+    hold, bytes or text by address; `task` is the `pybpfc.vm.Task` that runs (pid, names, cgroup), `cpus` their number
+    (the program runs on the first), `seed` what random numbers begin with, `externs` the values of kconfig and kernel
+    symbols by name, numbers of 64 bits or bytes. Other keywords set `bpf.Const` globals. Raises `CompileError`, or
+    `VmError` with the Python line.
     """
     from pybpfc.loading import simulate_program
 
-    options = {"data": data, "ctx": ctx, "maps": maps or {}, "helpers": helpers or {}, "memory": memory or {}}
-    options |= {"task": task, "cpus": cpus, "seed": seed, "externs": externs or {}}
-    return simulate_program(program, consts=consts, **options)
+    options: dict[str, Any] = {"data": data, "ctx": ctx, "maps": maps, "helpers": helpers, "memory": memory}
+    options |= {"task": task, "cpus": cpus, "seed": seed, "externs": externs}
+    result: SimulationResult = simulate_program(program, consts=consts, **options)
+    return result
 
 
 @overload

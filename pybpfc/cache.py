@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -130,16 +131,39 @@ def find(namespace: Mapping[str, Any], own: str, module: str, name: str) -> Any:
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    directory = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix=".pybpfc-")
+    """Write a file whole or not at all; what is no regular file, such as a pipe or /dev/null, is written into.
+
+    An existing file keeps its mode, and a symbolic link stays: the file that it leads to is written. An OSError names
+    `path`.
+    """
+    try:
+        _write(path, data)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _write(path: str, data: bytes) -> None:
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(path, "wb", buffering=0) as file:
+            file.write(data)
+        return
+    target = os.path.realpath(path) if path else path
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target) or ".", prefix=".pybpfc-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        os.chmod(temporary, 0o666 & ~mask if mode is None else stat.S_IMODE(mode))
+        os.replace(temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CPUS = ("v1", "v2", "v3", "v4")
 DEFAULT_CPU = "v3"
+_OUR_MODULES = ("pybpfc", "stdlib", "llvmlite", "elftools", "click", "astor", "rich", "numpy")
 STAGES = ("desugared", "typed", "ir", "llvm", "asm", "object", "btf")
 
 
@@ -104,9 +106,8 @@ def import_file(path: str) -> ModuleType:
     """Import a Python file under a name of its own; raises `PybpfcError` when it can't be."""
     import importlib.util
 
-    if not os.path.isfile(path):
-        raise PybpfcError(f"{path}: no such file")
-    name = os.path.splitext(os.path.basename(path))[0]
+    _readable(path)
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PybpfcError(f"{path} is not a Python file; give a .py file, or a .o file to `run`")
@@ -126,6 +127,30 @@ def import_file(path: str) -> ModuleType:
     finally:
         sys.path.remove(directory)
     return module
+
+
+def _readable(path: str) -> None:
+    """Raise `PybpfcError` for a path that is no file, or one that may not be read."""
+    try:
+        if os.path.isdir(path):
+            raise PybpfcError(f"{path} is a directory; give a .py file")
+        with open(path, "rb"):
+            pass
+    except FileNotFoundError:
+        raise PybpfcError(f"{path or repr(path)}: no such file") from None
+    except OSError as error:
+        raise PybpfcError(f"{path}: {error.strerror}") from None
+
+
+def _module_name(path: str) -> str:
+    """The file's name, unless that is a module's that pybpfc or Python itself needs: `socket.py`, `click.py`."""
+    import importlib
+
+    name = os.path.splitext(os.path.basename(path))[0]
+    if name in sys.stdlib_module_names:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)  # found now, before the file's folder comes first
+    return f"{name}_" if name in sys.stdlib_module_names or name in _OUR_MODULES else name
 
 
 @frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -30,10 +31,13 @@ def load_source(
     options = {name: dict(p.options) for name, p in programs.items() if p.options}
     for name, given in (attach_options or {}).items():
         options.setdefault(name, {}).update(given)
+    again = any(m.bound for m in maps.values()) or any(p.bound for p in programs.values())
     loaded = load_object(compiled.spec, maps=maps, consts=consts, attach=attach, attach_options=options)
     for name, program in programs.items():
         handle: Any = loaded.programs[name]
         program.bind(handle)
+    if again:
+        gc.collect()  # the module has let go of what it was loaded as before, which nobody else may hold
     return loaded
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
+from pybpfc.abi.helpers import HELPERS
 from pybpfc.backend.codegen import Artifacts, generate
-from pybpfc.backend.emit import emit_module
 from pybpfc.backend.errors import BackendError
 from pybpfc.backend.reports import diagnose
 from pybpfc.backend.stack import check_stack
@@ -17,6 +18,7 @@ from pybpfc.diagnostics.errors import CompileError, CompilerBug
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.frontend.analyze import Analysis, analyze
 from pybpfc.frontend.lower.module import lower_unit
+from pybpfc.frontend.weight import HEAVY, heaviest
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.pipeline import run_checks, run_passes
 from pybpfc.ir.printer import print_module
@@ -33,19 +35,50 @@ class Built:
     warnings: tuple[Any, ...]
 
 
+@frozen
+class _Finished:
+    """What the stages made; `sink` holds the warnings."""
+
+    analysis: Analysis
+    module: Module
+    made: Artifacts
+    sink: DiagnosticSink
+
+
 def build(source: Source, options: Options, worker: CodegenWorker) -> Built:
     """Compile; raises `CompileError`."""
     target = Target(options.cpu, options.big_endian, options.kernel)
+    done = _compile(source, target, worker, ("object",))
+    return Built(done.made.elf, done.analysis.dependencies, done.sink.warnings)
+
+
+def _compile(source: Source, target: Target, worker: CodegenWorker, emit: tuple[str, ...]) -> _Finished:
+    """All stages; raises `CompileError`.
+
+    What is heavy for the verifier is compiled with more loops left to `bpf_loop`, where that fits the limits of calls
+    and the stack.
+    """
     sink = DiagnosticSink()
     analysis = check(source, sink)
+    since = HELPERS["bpf_loop"].since
+    if heaviest(analysis.unit.functions) < HEAVY or (target.kernel or since) < since:
+        return _finish(analysis, target, worker, sink, emit)
+    spared = DiagnosticSink(sink.sources)
+    with contextlib.suppress(CompileError), CodegenWorker() as another:
+        return _finish(check(source, spared, sparing=True), target, another, spared, (*emit, "object"))
+    return _finish(analysis, target, worker, sink, emit)
+
+
+def _finish(
+    analysis: Analysis, target: Target, worker: CodegenWorker, sink: DiagnosticSink, emit: tuple[str, ...]
+) -> _Finished:
     module = lower(analysis, target, sink)
-    elf = _generate(worker, module, target, sink, ("object",)).elf
-    return Built(elf, analysis.dependencies, sink.warnings)
+    return _Finished(analysis, module, _generate(worker, module, target, sink, emit), sink)
 
 
-def check(source: Source, sink: DiagnosticSink) -> Analysis:
+def check(source: Source, sink: DiagnosticSink, *, sparing: bool = False) -> Analysis:
     """The frontend alone; raises `CompileError`."""
-    analysis = analyze(source.namespace, source.name, source.file, sink, source.programs)
+    analysis = analyze(source.namespace, source.name, source.file, sink, source.programs, sparing=sparing)
     sink.raise_if_errors()
     if analysis is None:
         raise CompilerBug("the checker failed without a diagnostic")
@@ -98,25 +131,21 @@ def dump_stages(
 ) -> dict[str, str | bytes]:
     """The outputs of stages by name."""
     target = Target(options.cpu, options.big_endian, options.kernel)
-    sink = DiagnosticSink()
-    out: dict[str, str | bytes] = {}
-    analysis = check(source, sink)
+    finished = wanted & {"asm", "object", "btf"}
+    done = _compile(source, target, worker, ("object", "asm") if finished else ())
+    out: dict[str, str | bytes] = {"llvm": done.made.llvm, "asm": done.made.asm, "object": done.made.elf}
     if "desugared" in wanted:
         from pybpfc.frontend.desugar import to_source
 
-        out["desugared"] = "\n".join(to_source(node) for node in analysis.desugared)
+        out["desugared"] = "\n".join(to_source(node) for node in done.analysis.desugared)
     if "typed" in wanted:
         from pybpfc.frontend.typed_printer import print_unit
 
-        out["typed"] = print_unit(analysis.unit)
+        out["typed"] = print_unit(done.analysis.unit)
     if "ir" in wanted:
-        out["ir"] = print_module(lower_unit(analysis.unit, target))
-    module = lower(analysis, target, sink)
-    out["llvm"] = emit_module(module, target)
-    if wanted & {"asm", "object", "btf"}:
-        made = _generate(worker, module, target, sink, ("object", "asm"))
-        out["asm"], out["object"] = made.asm, made.elf
-        out["btf"] = _btf(made.elf) if "btf" in wanted else ""
+        out["ir"] = print_module(lower_unit(done.analysis.unit, target))
+    if "btf" in wanted:
+        out["btf"] = _btf(done.made.elf)
     return {name: content for name, content in out.items() if name in wanted}
 
 

@@ -11,9 +11,9 @@ for version in 3.11 3.12 3.13; do
     if [ -z "$python" ]; then echo "Python $version: not on this machine, not tested"; continue; fi
     if [ ! -e ".venv-$version/.ready" ]; then
         "$python" -m venv ".venv-$version"
-        ".venv-$version/bin/pip" --quiet --disable-pip-version-check install --editable . "pytest>=8" "hypothesis>=6.100"
+        ".venv-$version/bin/pip" --quiet --disable-pip-version-check install --editable . "pytest>=8" "hypothesis>=6.100" "hatchling>=1.25"
         touch ".venv-$version/.ready"
     fi
     echo "Python $version:"
-    PYBPFC_PROGRAMS=100 ".venv-$version/bin/python" -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/ui tests/exec
+    PYBPFC_PROGRAMS=100 ".venv-$version/bin/python" -m pytest -q -p no:cacheprovider tests/unit tests/golden tests/ui tests/exec tests/packaging
 done

@@ -20,10 +20,23 @@ GPL_COMPATIBLE = frozenset(
 
 @frozen
 class ReturnRule:
-    """The results a program may give; no bounds where the hook takes any."""
+    """The results a program may give; no bounds where the hook takes any.
+
+    `enforced`: the verifier refuses programs that it cannot see to keep the bounds; elsewhere others mean nothing good.
+    """
 
     min: int | None = None
     max: int | None = None
+    enforced: bool = True
+
+    def allows(self, value: int) -> bool:
+        """Whether a program may return the value."""
+        return self.min is None or self.max is None or self.min <= value <= self.max
+
+    def __str__(self) -> str:
+        if self.min is None or self.max is None:
+            return "any number"
+        return str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
 
 
 @frozen
@@ -80,7 +93,7 @@ _TYPES: tuple[tuple[str, int, str, int | None, int | None, str], ...] = (
     ("TRACEPOINT", 5, "", None, None, "4.7"),
     ("XDP", 6, "xdp_md", 0, 4, "4.8"),
     ("PERF_EVENT", 7, "bpf_perf_event_data", None, None, "4.9"),
-    ("CGROUP_SKB", 8, "__sk_buff", 0, 3, "4.10"),
+    ("CGROUP_SKB", 8, "__sk_buff", 0, 1, "4.10"),
     ("CGROUP_SOCK", 9, "bpf_sock", 0, 1, "4.10"),
     ("LWT_IN", 10, "__sk_buff", None, None, "4.10"),
     ("LWT_OUT", 11, "__sk_buff", None, None, "4.10"),
@@ -111,7 +124,12 @@ _MAY_SLEEP = frozenset(("KPROBE", "TRACING", "STRUCT_OPS", "LSM", "SYSCALL"))
 
 PROGRAM_TYPES: dict[str, ProgramType] = {
     "BPF_PROG_TYPE_" + name: ProgramType(
-        "BPF_PROG_TYPE_" + name, number, context, ReturnRule(low, high), version(since), name in _MAY_SLEEP
+        "BPF_PROG_TYPE_" + name,
+        number,
+        context,
+        ReturnRule(low, high, name != "XDP"),
+        version(since),
+        name in _MAY_SLEEP,
     )
     for name, number, context, low, high, since in _TYPES
 }
@@ -283,6 +301,12 @@ SECTIONS: tuple[Section, ...] = tuple(map(_section, _SECTIONS))
 """libbpf's sections, in the order in which they are tried."""
 NEWER_SECTIONS: tuple[Section, ...] = tuple(map(_section, _NEWER))
 """Sections of kernels after 6.18."""
+
+
+def result_rule(section: str) -> ReturnRule:
+    """The results that programs of an ELF section may give."""
+    kind = match_section(section)
+    return kind.result if kind is not None else ReturnRule()
 
 
 @functools.lru_cache(maxsize=256)

@@ -42,9 +42,9 @@ _C_NAMES = {
 
 
 def quote(text: str) -> str:
-    """Text as an LLVM string."""
+    """Text as an LLVM string; names of files need not be text."""
     out: list[str] = []
-    for byte in text.encode():
+    for byte in text.encode("utf-8", "surrogateescape"):
         out.append(chr(byte) if 32 <= byte < 127 and byte not in (34, 92) else f"\\{byte:02X}")
     return '"' + "".join(out) + '"'
 
@@ -265,7 +265,8 @@ class DebugInfo:
         globals = self.node(f"!{{{', '.join(self._globals)}}}")
         self.lines.append(
             f'{self.unit} = distinct !DICompileUnit(language: DW_LANG_C11, file: {file}, producer: "pybpfc", '
-            f"isOptimized: true, runtimeVersion: 0, emissionKind: FullDebug, globals: {globals})"
+            f"isOptimized: true, runtimeVersion: 0, emissionKind: FullDebug, "
+            f"nameTableKind: None, globals: {globals})"
         )
         flags = [self.node('!{i32 7, !"Dwarf Version", i32 5}'), self.node('!{i32 2, !"Debug Info Version", i32 3}')]
         named = [f"!llvm.dbg.cu = !{{{self.unit}}}", f"!llvm.module.flags = !{{{', '.join(flags)}}}"]

@@ -136,6 +136,8 @@ def _bytes(data: bytes) -> str:
 
 
 def _initial(type: Type, value: Initial, big_endian: bool) -> str:
+    if isinstance(type, Array) and isinstance(value, tuple):
+        return _bytes(_elements(type, value, big_endian))
     if isinstance(type, Array | Struct):
         if not isinstance(value, bytes) or not any(value):
             return "zeroinitializer"
@@ -145,6 +147,18 @@ def _initial(type: Type, value: Initial, big_endian: bool) -> str:
         raw = type.host.wrap(number).to_bytes(type.bits // 8, "big")
         number = int.from_bytes(raw, "little")
     return str(number)
+
+
+def _elements(type: Array, values: tuple[Initial, ...], big_endian: bool) -> bytes:
+    """Numbers, or rows of them, as they lie in the target's memory."""
+    parts: list[bytes] = []
+    for value in values:
+        if isinstance(type.element, Array) and isinstance(value, tuple):
+            parts.append(_elements(type.element, value, big_endian))
+        elif isinstance(type.element, Int) and isinstance(value, int):
+            raw = value & (1 << type.element.bits) - 1
+            parts.append(raw.to_bytes(type.element.bits // 8, "big" if big_endian else "little"))
+    return b"".join(parts)
 
 
 def _slot(local: ops.Local, addressed: bool) -> str:
@@ -394,6 +408,9 @@ class FunctionEmitter:
         kind = register(op.value.type)
         number = as_int(op.value.type)
         value = self.make(f'call {kind} asm "", "=r,0"({kind} {self.value(op.value)})')
+        if op.low == 0 and op.high & (op.high + 1) == 0:
+            self._set(op, f"and {kind} {value}, {op.high}")
+            return
         if op.low == 0:
             fits = self.make(f"icmp ule {kind} {value}, {op.high}")
             self._set(op, f"select i1 {fits}, {kind} {value}, {kind} 0")
@@ -403,6 +420,11 @@ class FunctionEmitter:
         value = self.make(f"select i1 {below}, {kind} {value}, {kind} {op.high}")
         above = self.make(f"icmp {order}ge {kind} {value}, {op.low}")
         self._set(op, f"select i1 {above}, {kind} {value}, {kind} {op.low}")
+
+    def checked(self, op: ops.Checked) -> None:
+        """The same register, of which LLVM knows nothing."""
+        self._note_align(op, self.align(op.value))
+        self._set(op, f'call ptr asm "", "=r,0"(ptr {self.value(op.value)})')
 
     def select(self, op: ops.Select) -> None:
         """One of two values."""
@@ -534,6 +556,7 @@ _EMITTERS: dict[type[ops.Op], Callable[[FunctionEmitter, Any], None]] = {
     ops.ByteSwapBigEndian: FunctionEmitter.byte_swap,
     ops.Opaque: FunctionEmitter.opaque,
     ops.Bounded: FunctionEmitter.bounded,
+    ops.Checked: FunctionEmitter.checked,
     ops.Select: FunctionEmitter.select,
     ops.MemSet: FunctionEmitter.memset,
     ops.MemCopy: FunctionEmitter.memcpy,

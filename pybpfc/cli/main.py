@@ -12,7 +12,33 @@ import click
 import pybpfc
 from pybpfc.compiler import CPUS, STAGES
 
-KERNEL_HELP = "The oldest kernel to run on, such as 5.15: what came later is an error."
+
+def _version(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    if text is not None:
+        from pybpfc.abi.versions import parse_version
+
+        try:
+            parse_version(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return text
+
+
+KERNEL = click.option(
+    "--kernel",
+    metavar="VERSION",
+    callback=_version,
+    help="The oldest kernel to run on, such as 5.15: what came later is an error.",
+)
+
+
+# fmt: off
+HOOKS = (
+    "tracepoint", "raw_tracepoint", "tp_btf", "ksyscall", "kprobe", "fentry", "lsm", "iter", "struct_ops", "kfunc",
+    "perf_event", "uprobe",
+)
+# fmt: on
+"""What `pybpfc list` lists; `cli.listing.KINDS` says how."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,111 +47,97 @@ def cli() -> None:
     """eBPF programs as typed Python functions: compile, check, run and inspect them."""
 
 
-def _import(path: str) -> Any:
-    """The user's module; what its import raises is the user's, shown as one line with its place."""
-    import traceback
-
-    from pybpfc.compiler import import_file
-    from pybpfc.diagnostics.errors import PybpfcError
-
-    try:
-        return import_file(path)
-    except PybpfcError:
-        raise
-    except SyntaxError as error:
-        raise PybpfcError(f"{path}:{error.lineno or 1}: invalid syntax: {error.msg}") from error
-    except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
-        where = f"{path}:{frames[-1].lineno}" if frames else path
-        raise PybpfcError(f"{where}: {type(error).__name__}: {error}") from error
-
-
 @cli.command("compile")
 @click.argument("source")
 @click.option("-o", "--output", help="Where to write the object; beside the source by default. - is standard output.")
 @click.option("--emit", type=click.Choice(STAGES), help="Print this stage instead of writing an object.")
 @click.option("--cpu", type=click.Choice(CPUS), help="BPF instruction set: v3, or the best of the kernel named.")
-@click.option("--kernel", metavar="VERSION", help=KERNEL_HELP)
+@KERNEL
 @click.option("--big-endian", is_flag=True, help="Compile for big-endian machines.")
 def compile_command(
     source: str, output: str | None, emit: str | None, cpu: str | None, kernel: str | None, big_endian: bool
 ) -> None:
     """Compile the programs of SOURCE, a .py file, into an ELF object."""
+    from pybpfc.cli.importing import import_source
     from pybpfc.compiler import compile_source, stages
 
-    module = _import(source)
+    module = import_source(source)
     if emit is not None:
         content = stages(module, (emit,), cpu=cpu, big_endian=big_endian, kernel=kernel)[emit]
-        _write(output or "-", content if isinstance(content, bytes) else content.encode())
+        _write("-" if output is None else output, content if isinstance(content, bytes) else content.encode())
         return
     made = compile_source(module, cpu=cpu, big_endian=big_endian, kernel=kernel)
-    _show_warnings(made.warnings)
-    path = output or os.path.splitext(source)[0] + ".o"
-    _write(path, made.elf)
+    if made.warnings:
+        from pybpfc.cli.rendering import show
+
+        show(made.warnings)
+    _write(os.path.splitext(source)[0] + ".o" if output is None else output, made.elf)
 
 
 def _write(path: str, data: bytes) -> None:
     from pybpfc.cache import write_atomically
+    from pybpfc.diagnostics.errors import PybpfcError
 
     if path == "-":
+        if data.startswith(b"\x7fELF") and sys.stdout.isatty():
+            raise PybpfcError("an object is no text for a terminal; name a file with -o, or use `pybpfc inspect`")
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
         write_atomically(path, data)
 
 
-def _show_warnings(warnings: Any) -> None:
-    if warnings:
-        from pybpfc.diagnostics.render import render_all
-        from pybpfc.diagnostics.terminal import wants_color, width_of
-
-        text = render_all(warnings, width=width_of(sys.stderr), color=wants_color(sys.stderr))
-        print(text, file=sys.stderr)
-
-
 @cli.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-@click.option("--kernel", metavar="VERSION", help=KERNEL_HELP)
+@KERNEL
 def check(sources: tuple[str, ...], form: str, kernel: str | None) -> None:
     """Check the programs of SOURCES without generating code."""
+    from pybpfc.cli.importing import import_source
+    from pybpfc.cli.rendering import show
     from pybpfc.compiler import options, resolve_source
+    from pybpfc.diagnostics.errors import CompileError, PybpfcError
     from pybpfc.diagnostics.sink import DiagnosticSink
     from pybpfc.pipeline import check_without_code
 
     chosen = options(None, False, kernel)
     sink = DiagnosticSink(cap=1000)
+    refused = 0
     for path in sources:
-        check_without_code(resolve_source(_import(path)), chosen, sink)
+        try:
+            check_without_code(resolve_source(import_source(path)), chosen, sink)
+        except CompileError as error:
+            for diagnostic in (*error.diagnostics, *error.warnings):
+                sink.emit(diagnostic)
+        except PybpfcError as error:
+            print(f"pybpfc: {error}", file=sys.stderr)
+            refused += 1
     found = (*sink.errors, *sink.warnings)
-    if form == "json":
+    if form == "text":
+        show(found, sink.sources)
+    elif form == "json":
         from pybpfc.diagnostics.render_json import render_json
 
         sys.stdout.write(render_json(found, sink.sources))
-    elif form == "sarif":
+    else:
         from pybpfc.diagnostics.render_json import render_sarif
 
         print(render_sarif(found, pybpfc.__version__, sink.sources))
-    elif found:
-        from pybpfc.diagnostics.render import render_all
-        from pybpfc.diagnostics.terminal import wants_color, width_of
-
-        text = render_all(found, sink.sources, width=width_of(sys.stderr), color=wants_color(sys.stderr))
-        print(text, file=sys.stderr)
-    sys.exit(1 if sink.errors else 0)
+    sys.exit(1 if sink.errors or refused else 0)
 
 
 @cli.command()
 @click.argument("source")
 @click.option("-s", "--set", "consts", multiple=True, metavar="NAME=VALUE", help="Set a constant before loading.")
 @click.option("-i", "--interface", help="The network interface of programs that need one.")
-@click.option("-d", "--duration", type=float, help="End after this many seconds.")
+@click.option("-d", "--duration", type=click.FloatRange(min=0), help="End after this many seconds.")
 def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None) -> None:
     """Load SOURCE (a .py or .o file), attach its programs and print the events they send, until Ctrl-C."""
+    from pybpfc.cli.importing import import_source
     from pybpfc.cli.running import parse_consts, print_events
     from pybpfc.loading import load_source
 
-    target: Any = _import(source) if source.endswith(".py") else source
+    target: Any = import_source(source) if source.endswith(".py") else source
     options = {"interface": interface} if interface else {}
     given = parse_consts(consts)
     with load_source(target, consts=given, attach=False) as obj:
@@ -146,23 +158,63 @@ def _decorated(target: Any, name: str) -> dict[str, Any]:
     return {}
 
 
+@cli.command("features")
+@click.option("--helpers", "program_type", metavar="TYPE", help="List the helpers that programs of a type may call.")
+@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON document.")
+def features_command(program_type: str | None, as_json: bool) -> None:
+    """Show what the running kernel can, found out by trying: program types, helpers, maps, hooks, instructions."""
+    from pybpfc.cli import features
+
+    if program_type is None:
+        found = features.collect()
+        features.print_json(found) if as_json else features.print_tables(found)
+        return
+    helpers = features.helpers_of(features.program_type_named(program_type))
+    features.print_json(helpers) if as_json else click.echo("\n".join(helpers))
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(HOOKS), metavar=f"[{'|'.join(HOOKS)}]")
+@click.argument("pattern", default="*")
+@click.option("--fields/--no-fields", default=None, help="Show what each gives; by default when there are 5 at most.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object: fields by name.")
+def list_command(kind: str, pattern: str, fields: bool | None, as_json: bool) -> None:
+    """List what programs of a KIND can be attached to, under names that match PATTERN, a glob."""
+    from pybpfc.cli.features import print_json
+    from pybpfc.cli.listing import entries
+    from pybpfc.diagnostics.errors import PybpfcError
+
+    found = entries(kind, pattern)
+    if as_json:
+        print_json({name: describe() for name, describe in found})
+        return
+    if not found:
+        raise PybpfcError(f"there is no {kind} whose name matches {pattern!r}")
+    shown = fields if fields is not None else len(found) <= 5
+    lines: list[str] = []
+    for name, describe in found:
+        lines += [name, *(f"    {field}" for field in describe())] if shown else [name]
+    click.echo("\n".join(lines))
+
+
 @cli.command()
 @click.argument("path")
 def inspect(path: str) -> None:
-    """Show what an object file holds: programs with their Python lines, maps, globals, types."""
-    from pybpfc.formats.btf_c import print_c
-    from pybpfc.formats.disasm import disassemble_object
-    from pybpfc.runtime.loader import read_source
+    """Show what an object file holds: sections, maps, data, programs with their Python lines, types."""
+    from pybpfc.diagnostics.errors import PybpfcError
+    from pybpfc.formats.dump import dump_object
+    from pybpfc.formats.errors import FormatError
 
-    spec = read_source(path)
-    print(f"license {spec.license or '(none)'}, {'big' if spec.big_endian else 'little'}-endian")
-    for m in spec.maps.values():
-        print(f"map {m.name}: type {m.type}, key {m.key_size}, value {m.value_size}, max_entries {m.max_entries}")
-    for v in spec.variables.values():
-        print(f"variable {v.name}: {v.section}+{v.offset}, {v.size} bytes")
-    print(disassemble_object(spec), end="")
-    if spec.btf is not None:
-        print(print_c(spec.btf), end="")
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise PybpfcError(f"{path or repr(path)}: {error.strerror}") from None
+    try:
+        text = dump_object(data)
+    except FormatError as error:
+        raise PybpfcError(f"{path} is no usable BPF object: {error}") from None
+    print(text, end="")
 
 
 @cli.command()
@@ -175,4 +227,4 @@ def explain(code: str) -> None:
     try:
         print(catalog.explain(code), end="")
     except KeyError:
-        raise PybpfcError(f"there is no diagnostic {code}") from None
+        raise PybpfcError(f"there is no diagnostic `{code}`; codes are written as `E0301`") from None

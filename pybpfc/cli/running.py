@@ -11,6 +11,9 @@ import click
 
 from pybpfc.lang.event_maps import EventBuffer
 
+_LONGEST_WAIT = 3600.0
+"""Seconds; epoll_wait(2) takes milliseconds as an int."""
+
 
 def parse_consts(given: tuple[str, ...]) -> dict[str, Any]:
     """`NAME=VALUE` pairs; values are integers or text."""
@@ -38,18 +41,15 @@ def print_events(obj: Any, end: float | None) -> None:
             for buffer in buffers.values():
                 selector.register(buffer.fileno(), selectors.EVENT_READ, buffer)
             while end is None or time.monotonic() < end:
-                wait = None if end is None else max(0.0, end - time.monotonic())
+                wait = None if end is None else min(_LONGEST_WAIT, max(0.0, end - time.monotonic()))
                 for key, _ in selector.select(wait):
                     for event in key.data.consume():
                         print(event)
                 sys.stdout.flush()
     except KeyboardInterrupt:
         return
-    except BrokenPipeError:
-        sys.stderr.close()
     finally:
-        if not sys.stderr.closed:
-            _tell_losses(buffers)
+        _tell_losses(buffers)
 
 
 def _tell_losses(buffers: dict[str, EventBuffer[Any]]) -> None:

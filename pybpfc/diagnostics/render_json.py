@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -118,7 +119,7 @@ def _artifact(file: str, sources: SourceMap) -> dict[str, str]:
     from urllib.parse import quote
 
     shown = sources.display(file)
-    return {"uri": ("file://" if shown.startswith("/") else "") + quote(shown)}
+    return {"uri": ("file://" if shown.startswith("/") else "") + quote(os.fsencode(shown))}
 
 
 def _region(span: Span) -> dict[str, int]:

@@ -66,8 +66,8 @@ def span_of(file: str, node: ast.AST, lines: Sequence[str]) -> Span:
     if (end_line := getattr(node, "end_lineno", None)) is None:
         return _span_of_children(file, node, lines)
     line: int = getattr(node, "lineno", end_line)
-    column = _column(lines, line, getattr(node, "col_offset", 0))
-    end_column = _column(lines, end_line, getattr(node, "end_col_offset", 0))
+    column = column_of(lines, line, getattr(node, "col_offset", 0))
+    end_column = column_of(lines, end_line, getattr(node, "end_col_offset", 0))
     return Span(file, line, column, end_line, end_column)
 
 
@@ -92,7 +92,7 @@ def span_of_header(file: str, node: ast.stmt, lines: Sequence[str]) -> Span:
 _BODIES = frozenset({"body", "orelse", "handlers", "finalbody", "cases", "decorator_list"})
 
 
-def _column(lines: Sequence[str], line: int, offset: int) -> int:
+def column_of(lines: Sequence[str], line: int, offset: int) -> int:
     """The 1-based character column of a byte offset into a line."""
     if not 1 <= line <= len(lines):
         return offset + 1

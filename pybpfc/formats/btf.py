@@ -5,6 +5,7 @@ All 20 kinds, both byte orders, split BTF, and headers longer than the one known
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -234,6 +235,18 @@ class Btf:
             if not kinds or found.kind in kinds:
                 return found
         return self.base.find(name, *kinds) if self.base is not None else None
+
+    def named(self, pattern: str, kind: str) -> Iterator[BtfType]:
+        """The types of a kind whose names match a glob, base's included."""
+        from fnmatch import translate
+
+        if self._names is None:
+            self._names = self._index()
+        fits = re.compile(translate(pattern).encode()).match
+        for ids in [ids for name, ids in self._names.items() if fits(name)]:
+            yield from (found for id in ids if (found := self.type(id)).kind == kind)
+        if self.base is not None:
+            yield from self.base.named(pattern, kind)
 
     def _index(self) -> dict[bytes, list[int]]:
         """Ids by name: one pass over the heads."""

@@ -12,7 +12,7 @@ from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import lost_name
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check.functions import check_function, check_program
+from pybpfc.frontend.check.functions import check_instance, check_program
 from pybpfc.frontend.unit import Unit
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.fingerprint import Dependencies
@@ -55,12 +55,14 @@ def analyze(
     programs: Iterable[Program[..., Any]] | None = None,
     *,
     unreached: bool = False,
+    sparing: bool = False,
 ) -> Analysis | None:
     """Check a module; None when there were errors, which the sink then holds.
 
-    `unreached` checks the module's functions that no program reaches too; what is compiled leaves it off.
+    `unreached` checks the module's functions that no program reaches too; what is compiled leaves it off. With
+    `sparing`, more loops are left to `bpf_loop`.
     """
-    unit = Unit(name, file, namespace, sink)
+    unit = Unit(name, file, namespace, sink, sparing=sparing)
     unit.license = _license(unit)
     chosen = list(programs) if programs is not None else programs_of(namespace)
     if not chosen and not (unreached and functions_of(namespace)):
@@ -69,8 +71,9 @@ def analyze(
     _declare_module(unit)
     checked = [check_program(unit, program) for program in chosen]
     for function in functions_of(namespace) if unreached else ():
-        unit.require(function)
-    checked += _check_requested(unit)
+        if (key := unit.require(function)) is not None:
+            check_instance(unit, key)
+    checked += unit.checked.values()
     functions = [function for function in checked if function is not None]
     _check_recursion(unit)
     _check_helpers(unit, functions)
@@ -80,15 +83,6 @@ def analyze(
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
     tree = t.TUnit(name, file, unit.license, functions, list(unit.maps.values()), list(unit.globals.values()), sources)
     return Analysis(tree, unit.dependencies(), tuple(unit.desugared))
-
-
-def _check_requested(unit: Unit) -> list[t.TFunction | None]:
-    """Check the functions asked for so far, and those that they ask for; None for each with errors."""
-    checked: dict[str, t.TFunction | None] = {}
-    while pending := [key for key in unit.requests.values() if key.name not in checked]:
-        for key in pending:
-            checked[key.name] = check_function(unit, key)
-    return list(checked.values())
 
 
 def _license(unit: Unit) -> str:

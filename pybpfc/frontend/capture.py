@@ -15,6 +15,7 @@ from typing import Any
 
 from pybpfc.diagnostics.source import SourceMap, span_of, span_of_header
 from pybpfc.diagnostics.span import Span, line_start
+from pybpfc.lang.types import Type
 from pybpfc.records import define, field
 
 _MISSING = object()
@@ -61,7 +62,10 @@ class ParsedFile:
 
 @define
 class Captured:
-    """A function with its syntax tree and environment."""
+    """A function with its syntax tree and environment.
+
+    For one instance of it, `types` are the classes that names stand for, `given` the types of open parameters.
+    """
 
     name: str
     node: ast.FunctionDef
@@ -69,10 +73,12 @@ class Captured:
     function: Callable[..., Any]
     nonlocals: Mapping[str, Any]
     globals: Mapping[str, Any]
+    types: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Type] = field(default_factory=dict)
 
     def lookup(self, name: str) -> tuple[bool, Any]:
-        """What a free name means: closure, then module, then builtins."""
-        for scope in (self.nonlocals, self.globals):
+        """What a free name means: type parameters, then closure, then module, then builtins."""
+        for scope in (self.types, self.nonlocals, self.globals):
             value = scope.get(name, _MISSING)
             if value is not _MISSING:
                 return True, value
@@ -131,7 +137,7 @@ def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def _nonlocals(function: Callable[..., Any]) -> dict[str, Any]:
     """Closure variables with their values; cells not filled yet are left out."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {t.__name__: t for t in getattr(function, "__type_params__", ())}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             found[name] = cell.cell_contents

@@ -17,6 +17,7 @@ from pybpfc.records import frozen
 if TYPE_CHECKING:
     from pybpfc.abi.contexts import ContextStruct
     from pybpfc.abi.tracepoints import TracepointField
+    from pybpfc.lang.contexts import Context
 
 TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 RAW_TRACEPOINT_ARGS = 12
@@ -28,9 +29,9 @@ class DataLoc:
 
 
 class ContextType(Struct):
-    """A context: read and written field by field at constant offsets."""
+    """A context: read and written field by field at constant offsets; `python` is the class users annotate it with."""
 
-    __slots__ = ("packet", "short", "special", "writable")
+    __slots__ = ("packet", "python", "short", "special", "writable")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -38,6 +39,7 @@ class ContextType(Struct):
         self.short: frozenset[str] = frozenset()
         self.writable: frozenset[str] = frozenset()
         self.packet: tuple[int, int] | None = None
+        self.python: type[Context] | None = None
 
 
 def uapi_context(struct: ContextStruct) -> ContextType:

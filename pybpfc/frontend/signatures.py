@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend.capture import Captured
-from pybpfc.frontend.symbols import Parameter, Signature
+from pybpfc.frontend.symbols import ConstMapping, ConstSequence, Foreign, Formal, Namespace, Parameter, Signature
+from pybpfc.frontend.tuples import resolve_tuple
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, reference_space
+from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
+from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer, reference_space
+from pybpfc.lang.views import View
 
 if TYPE_CHECKING:
     from pybpfc.frontend.unit import Unit
@@ -24,11 +27,11 @@ def evaluate(captured: Captured, node: ast.expr) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         node = ast.parse(node.value, mode="eval").body
     code = compile(ast.Expression(node), captured.source.file, "eval")
-    return eval(code, dict(captured.globals), dict(captured.nonlocals))
+    return eval(code, dict(captured.globals), {**captured.nonlocals, **captured.types})
 
 
-def annotation_type(unit: Unit, captured: Captured, node: ast.expr) -> Type | None:
-    """The type of an annotation; None after a diagnostic."""
+def annotation_type(unit: Unit, captured: Captured, node: ast.expr, *, tuples: bool = False) -> Type | None:
+    """The type of an annotation, `tuple[A, B]` included where tuples may stand; None after a diagnostic."""
     span = captured.source.span(node)
     text = unit.sources.text(span)
     try:
@@ -40,61 +43,125 @@ def annotation_type(unit: Unit, captured: Captured, node: ast.expr) -> Type | No
     if value is None:
         return VOID
     try:
-        return resolve(value)
+        found = (resolve_tuple(value) if tuples else None) or resolve(value)
+    except UnknownKernelType as error:
+        unit.sink.emit(catalog.KernelTypeUse(error.name).at(span))
+        return None
     except AnnotationError as error:
         unit.sink.emit(catalog.InvalidAnnotation(text).at(span, notes=(str(error),)))
         return None
+    return found
 
 
-def function_signature(unit: Unit, captured: Captured) -> Signature | None:
-    """What a `@bpf.func` function takes and gives; None after a diagnostic."""
+def function_formals(unit: Unit, captured: Captured) -> tuple[Formal, ...] | None:
+    """The parameters of a `@bpf.func` function as they are written; None after a diagnostic."""
     arguments = captured.node.args
     span = captured.source.span
-    failed = False
-    for star in (arguments.vararg, arguments.kwarg):
-        if star is not None:
-            unit.sink.emit(catalog.StarParameter(star.arg).at(span(star)))
-            failed = True
-    nodes = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    positional = [*arguments.posonlyargs, *arguments.args]
-    padding: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-    defaults = [*padding, *arguments.defaults, *arguments.kw_defaults]
+    stars = [star for star in (arguments.vararg, arguments.kwarg) if star is not None]
+    for star in stars:
+        unit.sink.emit(catalog.StarParameter(star.arg).at(span(star)))
+    given = _defaults(captured)
+    formals: list[Formal] = []
+    failed = bool(stars)
+    for kind, nodes in (("first", arguments.posonlyargs), ("any", arguments.args), ("named", arguments.kwonlyargs)):
+        for node in nodes:
+            default = unit.classify(node.arg, given[node.arg], captured.globals) if node.arg in given else None
+            if isinstance(default, Foreign | Namespace | ConstSequence | ConstMapping):
+                unit.sink.emit(catalog.ParameterDefault(node.arg, type(given[node.arg]).__name__).at(span(node)))
+                failed = True
+            variable = _type_variable(captured, node)
+            named = _open_class(captured, node, len(formals))
+            formals.append(Formal(node.arg, node, kind != "named", kind != "first", default, variable, named))
+    return None if failed else tuple(formals)
+
+
+def _defaults(captured: Captured) -> dict[str, Any]:
+    """The values of parameters that have one, as Python computed them at the definition."""
+    arguments = captured.node.args
+    positional = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+    values = getattr(captured.function, "__defaults__", None) or ()
+    named = getattr(captured.function, "__kwdefaults__", None) or {}
+    return {**dict(zip(positional[len(positional) - len(values) :], values, strict=True)), **named}
+
+
+def _open_class(captured: Captured, node: ast.arg, index: int) -> type | None:
+    """The class of a parameter whose type is that of the argument: any context, or what is made from one."""
+    cls = _class_named(captured, node.annotation)
+    if node.annotation is None and index == 0:
+        cls = captured.globals.get(captured.function.__qualname__.rpartition(".")[0])
+    if not isinstance(cls, type):
+        return None
+    return cls if issubclass(cls, View) or (issubclass(cls, Context) and not cls.__bpf_context__) else None
+
+
+def _type_variable(captured: Captured, node: ast.arg) -> Any:
+    """The `T` of a parameter `type[T]`, or `object` for a plain `type`; None for parameters that hold values."""
+    try:
+        value = evaluate(captured, node.annotation) if node.annotation is not None else None
+    except Exception:  # reported when the annotation itself is resolved
+        return None
+    if value is type:
+        return object
+    return get_args(value)[0] if get_origin(value) is type else None
+
+
+def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ...], exported: bool) -> Signature | None:
+    """What a `@bpf.func` function takes and gives; None after a diagnostic."""
+    values = [formal for formal in formals if formal.variable is None]
     params: list[Parameter] = []
-    for index, (node, default) in enumerate(zip(nodes, defaults, strict=True)):
-        type = _parameter_type(unit, captured, node, index)
-        if type is None:
-            failed = True
-            continue
-        params.append(Parameter(node.arg, type, _default(captured, default)))
+    for index, formal in enumerate(values):
+        type = _parameter_type(unit, captured, formal, index)
+        if type is not None:
+            params.append(Parameter(formal.name, type))
     result: Type | None = VOID
     if captured.node.returns is not None:
-        result = annotation_type(unit, captured, captured.node.returns)
+        result = annotation_type(unit, captured, captured.node.returns, tuples=True)
         if isinstance(result, Struct) and result.kernel:
             result = Pointer(result, Space.KERNEL)
+    failed = len(params) < len(values) or result is None
     returned = 1 if isinstance(result, Struct | Array) else 0
-    if len(params) + returned > MAX_PARAMETERS:
-        extra = nodes[MAX_PARAMETERS] if len(nodes) > MAX_PARAMETERS else nodes[-1]
+    if len(values) + returned > MAX_PARAMETERS:
+        extra = values[MAX_PARAMETERS] if len(values) > MAX_PARAMETERS else values[-1]
         notes = ["the result, a struct or an array, is passed by reference too"] if returned else []
-        count = len(params) + returned
-        unit.sink.emit(catalog.TooManyParameters(captured.name, count).at(span(extra), notes=notes))
+        count = len(values) + returned
+        where = captured.source.span(extra.node)
+        unit.sink.emit(catalog.TooManyParameters(captured.name, count).at(where, notes=notes))
         failed = True
+    if exported and not failed:
+        failed = _exported_wrongly(unit, captured, values, params, result or VOID)
     return None if failed or result is None else Signature(tuple(params), result)
 
 
-def is_generic(captured: Captured) -> bool:
-    """Whether a function has a `type[T]` parameter, so that each call makes a function of its own."""
-    arguments = captured.node.args
-    for node in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-        try:
-            value = evaluate(captured, node.annotation) if node.annotation is not None else None
-        except Exception:  # reported when the annotation itself is resolved
-            continue
-        if value is type or get_origin(value) is type:
-            return True
-    return False
+def _exported_wrongly(
+    unit: Unit, captured: Captured, formals: list[Formal], params: list[Parameter], result: Type
+) -> bool:
+    """Whether a function verified on its own takes or gives what such a one cannot; a diagnostic if so."""
+    wrong: list[tuple[ast.AST, str]] = [
+        (formal.node, f"takes `{formal.name}` as `{parameter.type}`")
+        for formal, parameter in zip(formals, params, strict=False)
+        if not is_integer(parameter.type) and not _is_passed_reference(parameter.type)
+    ]
+    returns = captured.node.returns
+    if returns is not None and not isinstance(result, Void) and not is_integer(result):
+        wrong.append((returns, f"returns `{result}`"))
+    for node, what in wrong:
+        unit.sink.emit(catalog.ExportedSignature(captured.name, what).at(captured.source.span(node)))
+    return bool(wrong)
 
 
-def _parameter_type(unit: Unit, captured: Captured, node: ast.arg, index: int) -> Type | None:
+def _is_passed_reference(type: Type) -> bool:
+    return isinstance(type, Pointer) and not type.nullable and type.space in (Space.STACK, Space.CTX)
+
+
+def is_generic(formals: tuple[Formal, ...]) -> bool:
+    """Whether what a function is compiled to depends on the types of its arguments."""
+    return any(formal.variable is not None or formal.open is not None for formal in formals)
+
+
+def _parameter_type(unit: Unit, captured: Captured, formal: Formal, index: int) -> Type | None:
+    node = formal.node
+    if formal.name in captured.given:
+        return captured.given[formal.name]
     if node.annotation is None:
         owner = _owner(captured) if index == 0 else None
         if owner is not None:
@@ -125,25 +192,37 @@ def context_annotation_fits(unit: Unit, captured: Captured, node: ast.arg, progr
         return True
     if isinstance(value, type) and issubclass(value, Context) and fits_program(value, program_type, struct):
         return True
+    if is_kernel_type(value):
+        return annotation_type(unit, captured, node.annotation) is not None
     expected = context_class(program_type, struct)
     name = f"bpf.{expected.__name__}" if expected is not None else "bpf.Context"
     unit.sink.emit(catalog.WrongContext(text, name).at(span))
     return False
 
 
+def is_kernel_type(value: Any) -> bool:
+    """Whether an annotation names a type of the kernel, which hooks will take for their arguments."""
+    if not isinstance(value, type):
+        return False
+    declared = getattr(value, "__bpf_type__", None)
+    return issubclass(value, KernelType) or (isinstance(declared, Struct) and declared.kernel)
+
+
 def unit_context(unit: Unit, captured: Captured, node: ast.expr) -> Struct | None:
     """The context type an annotation such as `bpf.XdpContext` names; None for anything else."""
-    from pybpfc.abi.contexts import CONTEXTS
-    from pybpfc.frontend.contexts import uapi_context
+    from pybpfc.frontend.contexts import uapi_struct
 
+    cls = _class_named(captured, node)
+    found = uapi_struct(cls.__bpf_context__) if cls is not None and issubclass(cls, Context) else None
+    return unit.context(found, cls) if found is not None else None
+
+
+def _class_named(captured: Captured, node: ast.expr | None) -> type | None:
     try:
-        value = evaluate(captured, node)
+        value = evaluate(captured, node) if node is not None else None
     except Exception:  # reported when the annotation itself is resolved
         return None
-    name = getattr(value, "__bpf_context__", None)
-    if not isinstance(name, str) or name not in CONTEXTS:
-        return None
-    return uapi_context(CONTEXTS[name])
+    return value if isinstance(value, type) else None
 
 
 def _owner(captured: Captured) -> Struct | None:
@@ -152,13 +231,3 @@ def _owner(captured: Captured) -> Struct | None:
     owner = captured.globals.get(owner_name)
     type = getattr(owner, "__bpf_type__", None)
     return type if isinstance(type, Struct) else None
-
-
-def _default(captured: Captured, node: ast.expr | None) -> int | None:
-    if node is None:
-        return None
-    try:
-        value = evaluate(captured, node)
-    except Exception:  # a default that fails would have failed when Python ran the definition
-        return None
-    return int(value) if isinstance(value, int) else None

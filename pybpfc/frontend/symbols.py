@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybpfc.lang.types import Type
-from pybpfc.records import frozen
+from pybpfc.records import define, frozen
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
@@ -34,6 +35,31 @@ class ConstText:
     def describe(self) -> str:
         """For diagnostics."""
         return "a constant"
+
+
+@frozen
+class ConstSequence:
+    """A tuple, list, range or set of constants; sets in ascending order."""
+
+    name: str
+    values: tuple[Any, ...]
+    kind: str
+
+    def describe(self) -> str:
+        """For diagnostics."""
+        return f"`{self.name}`, a Python {self.kind},"
+
+
+@frozen
+class ConstMapping:
+    """A dict of constants."""
+
+    name: str
+    items: tuple[tuple[Any, Any], ...]
+
+    def describe(self) -> str:
+        """For diagnostics."""
+        return f"`{self.name}`, a Python dict,"
 
 
 @frozen
@@ -163,6 +189,8 @@ class Foreign:
 Symbol: TypeAlias = (
     ConstInt
     | ConstText
+    | ConstSequence
+    | ConstMapping
     | NoneSymbol
     | MapSymbol
     | GlobalSymbol
@@ -182,18 +210,38 @@ BUILTINS = frozenset(
 )
 
 
+@define
+class Formal:
+    """A parameter as it is written: how arguments are bound to it, before its type is known.
+
+    `variable` is the `T` of a compile-time parameter `type[T]`, None for parameters that hold values. `open` is the
+    class of a parameter whose type is that of the argument: any context, or a `net.Cursor` over any.
+    """
+
+    name: str
+    node: ast.arg
+    positional: bool
+    keyword: bool
+    default: Symbol | None
+    variable: Any
+    open: type | None
+
+
 @frozen
 class Parameter:
-    """A function's parameter; `default` is a constant."""
+    """A parameter that holds a value."""
 
     name: str
     type: Type
-    default: int | None = None
 
 
 @frozen
 class Signature:
-    """What callers need to know of a function."""
+    """What callers need to know of a function, or of one instance of it."""
 
     params: Sequence[Parameter]
     result: Type
+
+
+TypeArguments: TypeAlias = tuple[tuple[str, type | Type], ...]
+"""What one instance of a function is made for: classes of `type[T]` parameters, and types of open parameters."""

@@ -19,6 +19,7 @@ from pybpfc.records import define, field, frozen
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
     from pybpfc.abi.program_types import ProgramType
+    from pybpfc.frontend.symbols import TypeArguments
     from pybpfc.ir.module import GlobalVar, MapDef
 
 
@@ -338,10 +339,11 @@ class CoreQuery(Expr):
 
 @define
 class Printing(Expr):
-    """`print(f"…")`."""
+    """`print(f"…")`, or `bpf.snprintf(buffer, f"…")`, whose value is the length."""
 
     parts: tuple[str | FormatSpec, ...]
     values: tuple[Expr, ...]
+    buffer: Expr | None = None
 
 
 @define
@@ -409,8 +411,9 @@ class If(Stmt):
 
 @define
 class While(Stmt):
-    """A loop with its `else` part."""
+    """A loop of at most `rounds` rounds, with its `else` part."""
 
+    rounds: int
     condition: Expr
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
@@ -475,11 +478,15 @@ class WhileSource:
 
 @define
 class CallbackLoop(Stmt):
-    """A loop whose rounds a helper makes, as the verifier cannot see how many there are."""
+    """A loop whose rounds a helper makes, as the verifier cannot see how many there are.
+
+    `carried` are the variables that have a value before the loop or after it; others live in the body alone.
+    """
 
     source: LoopSource
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
+    carried: frozenset[Variable]
 
 
 @define
@@ -530,11 +537,11 @@ class Inlining(enum.Enum):
 
 @frozen
 class FunctionKey:
-    """A function and, for generics, its type arguments: one instance each."""
+    """A function and what one instance of it is made for, under the name it has in the object."""
 
     function: Any
     name: str
-    result: Type
+    types: TypeArguments = ()
 
 
 @define

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import itertools
 import os
 from collections.abc import Mapping
 from types import FunctionType, ModuleType
@@ -22,11 +23,15 @@ from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
 from pybpfc.frontend import symbols as s
 from pybpfc.frontend.capture import AsyncFunction, Captured, FileCache, SourceChanged, SourceNotFound
+from pybpfc.frontend.containers import constant_container
+from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import InnerMap
-from pybpfc.frontend.signatures import function_signature, is_generic
-from pybpfc.frontend.typed_ast import FunctionKey
+from pybpfc.frontend.instances import instance_name, specialise
+from pybpfc.frontend.signatures import function_formals, function_signature, is_generic
+from pybpfc.frontend.typed_ast import FunctionKey, TFunction
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
+from pybpfc.lang.contexts import Context
 from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.fingerprint import Dependencies, fingerprint
 from pybpfc.lang.functions import Function, Intrinsic
@@ -37,23 +42,45 @@ from pybpfc.records import define, field
 
 
 @define
+class Effects:
+    """What callers of a checked function have to know: the bounds of its result, and the call that moves packets.
+
+    `tail_call` is where it makes one; `stale_params` are the parameters that it uses after packets may have moved:
+    where, behind which call, and the helper.
+    """
+
+    result: tuple[int, int] | None = None
+    moves_packet: tuple[Span, str] | None = None
+    tail_call: Span | None = None
+    stale_params: dict[int, tuple[Span, Span, str]] = field(default_factory=dict)
+
+
+@define
 class Unit:
-    """What is known of the module being compiled."""
+    """What is known of the module being compiled.
+
+    `sparing` units leave loops to `bpf_loop` early, as a program of theirs is heavy for the verifier.
+    """
 
     name: str
     file: str
     namespace: Mapping[str, Any]
     sink: DiagnosticSink
     license: str = "GPL"
+    sparing: bool = False
     maps: dict[int, MapDef] = field(default_factory=dict)
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
-    requests: dict[int, FunctionKey] = field(default_factory=dict)
+    requests: dict[tuple[int, s.TypeArguments], FunctionKey] = field(default_factory=dict)
+    contexts: dict[str, ContextType] = field(default_factory=dict)
+    checked: dict[str, TFunction | None] = field(default_factory=dict)
+    effects: dict[str, Effects] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
     helper_calls: dict[str, list[tuple[Helper, Span]]] = field(default_factory=dict)
     desugared: list[ast.FunctionDef] = field(default_factory=list)
     used: dict[tuple[str, str], str] = field(default_factory=dict)
     complete: bool = True
-    _signatures: dict[int, s.Signature | None] = field(default_factory=dict)
+    _formals: dict[int, tuple[s.Formal, ...] | None] = field(default_factory=dict)
+    _signatures: dict[tuple[int, s.TypeArguments], s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
     _inner_maps: dict[str, InnerMap] = field(default_factory=dict)
 
@@ -80,6 +107,8 @@ class Unit:
 
     def symbol(self, captured: Captured, name: str) -> s.Symbol:
         """What a free name of a function stands for."""
+        if name in captured.types:
+            return self.classify(name, captured.types[name], captured.globals)
         if name not in captured.nonlocals:
             variable = self.global_variable(captured.globals, name)
             if variable is not None:
@@ -143,6 +172,8 @@ class Unit:
                 return s.ConstText(value, False)
             case None:
                 return s.NoneSymbol()
+            case tuple() | list() | range() | set() | frozenset() | dict():
+                return constant_container(name, value) or s.Foreign(name, value)
             case BpfMap():
                 return s.MapSymbol(self.map_def(value, name, namespace))
             case Function():
@@ -181,6 +212,12 @@ class Unit:
                     if variable is not None:
                         return s.GlobalSymbol(variable)
         return None
+
+    def context(self, found: ContextType, python: type[Context] | None) -> ContextType:
+        """The one type that stands for a context everywhere in this unit; `python` is the class of its annotations."""
+        known = self.contexts.setdefault(found.name, found)
+        known.python = python
+        return known
 
     # -------------------------------------------------------------------- maps, globals
 
@@ -250,6 +287,15 @@ class Unit:
         self.globals[key] = variable
         return variable
 
+    def constant_array(self, name: str, type: Array, values: Initial, span: Span) -> GlobalVar:
+        """Constants in the object's read-only data, under a name that no symbol of the user's has."""
+        key = (0, f"{name} {type} {values!r}")
+        if key not in self.globals:
+            taken = {variable.name for variable in self.globals.values()}
+            number = next(n for n in itertools.count() if f".const.{name}.{n}" not in taken)
+            self.globals[key] = GlobalVar(f".const.{name}.{number}", type, ".rodata", values, span, exported=False)
+        return self.globals[key]
+
     def _declare_global(self, namespace: Mapping[str, Any], name: str, kind: str, type: Type) -> GlobalVar:
         value = namespace.get(name, 0)
         span = self.binding_span(name)
@@ -304,36 +350,51 @@ class Unit:
                 self.sink.emit(catalog.NoSource(function.name).at(where or defined))
         return self._captured[key]
 
-    def signature(self, function: Any) -> s.Signature | None:
-        """A function's parameters and result; None after a diagnostic."""
+    def formals(self, function: Any) -> tuple[s.Formal, ...] | None:
+        """A function's parameters as they are written; None after a diagnostic."""
         key = id(function)
-        if key not in self._signatures:
+        if key not in self._formals:
             captured = self.capture(function)
-            self._signatures[key] = function_signature(self, captured) if captured is not None else None
+            self._formals[key] = function_formals(self, captured) if captured is not None else None
+        return self._formals[key]
+
+    def instance(self, function: Any, types: s.TypeArguments) -> Captured | None:
+        """The source of a function with its `type[T]` parameters given; None after a diagnostic."""
+        captured, formals = self.capture(function), self.formals(function)
+        if captured is None or formals is None:
+            return None
+        return specialise(captured, formals, types) if types else captured
+
+    def signature(self, function: Any, types: s.TypeArguments = ()) -> s.Signature | None:
+        """What a function, or the instance for these types, takes and gives; None after a diagnostic."""
+        key = (id(function), types)
+        if key not in self._signatures:
+            captured, formals, found = self.instance(function, types), self.formals(function), None
+            if captured is not None and formals is not None:
+                found = function_signature(self, captured, formals, bool(function.exported))
+            self._signatures[key] = found
         return self._signatures[key]
 
-    def request(self, function: Any, span: Span, caller: str) -> FunctionKey:
-        """Note that `caller` calls a function, and have it checked."""
-        signature = self.signature(function)
-        assert signature is not None
-        key = self._requested(function, signature)
+    def request(self, function: Any, span: Span, caller: str, types: s.TypeArguments = ()) -> FunctionKey:
+        """Note that `caller` calls a function."""
+        key = self._requested(function, types)
         self.calls.setdefault(caller, {}).setdefault(key.name, span)
         return key
 
-    def require(self, function: Any) -> None:
-        """Have a function checked that nothing calls; generic ones are checked by each call only."""
-        captured = self.capture(function)
-        if captured is None or is_generic(captured):
-            return
+    def require(self, function: Any) -> FunctionKey | None:
+        """The key of a function that nothing calls; None after a diagnostic, and for one with `type[T]` parameters."""
+        formals = self.formals(function)
+        if formals is None or is_generic(formals):
+            return None
         signature = self.signature(function)
-        if signature is not None:
-            self._requested(function, signature)
+        return self._requested(function, ()) if signature is not None else None
 
-    def _requested(self, function: Any, signature: s.Signature) -> FunctionKey:
-        known = self.requests.get(id(function))
-        if known is None:
-            known = self.requests[id(function)] = FunctionKey(function, self._unique(function.name), signature.result)
-        return known
+    def _requested(self, function: Any, types: s.TypeArguments) -> FunctionKey:
+        key = (id(function), types)
+        if key not in self.requests:
+            name = self._unique(instance_name(function.name, types))
+            self.requests[key] = FunctionKey(function, name, types)
+        return self.requests[key]
 
     def _unique(self, name: str) -> str:
         taken = {key.name for key in self.requests.values()} | {

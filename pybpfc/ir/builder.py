@@ -136,6 +136,10 @@ class Builder:
             return value
         return self._result(value.type, ops.Bounded(value, low, high, span=self.span))
 
+    def checked(self, value: ops.Value) -> ops.Temp:
+        """A pointer behind the test that shows it not to be null."""
+        return self._result(value.type, ops.Checked(value, span=self.span))
+
     def memset(self, pointer: ops.Value, size: int) -> None:
         """Zero memory."""
         self._append(ops.MemSet(pointer, size, span=self.span))
@@ -216,6 +220,12 @@ class Builder:
     def print(self, parts: Sequence[str | ops.FormatSpec], values: Sequence[ops.Value]) -> None:
         """Write to the trace pipe."""
         self._append(ops.Print(tuple(parts), tuple(values), span=self.span))
+
+    def snprintf(
+        self, buffer: ops.Value, size: int, parts: Sequence[str | ops.FormatSpec], values: Sequence[ops.Value]
+    ) -> ops.Temp:
+        """Write to memory; the length with the NUL that it takes."""
+        return self._result(I64, ops.Print(tuple(parts), tuple(values), buffer, size, span=self.span))
 
 
 def _pointer_like(base: ops.Value, to: Type) -> Pointer:

@@ -91,6 +91,11 @@ class Function:
         self.locals.append(local)
         return local
 
+    def scratch(self, name: str, type: Type, span: Span) -> Local:
+        """The slot of this name and type that uses take in turn, each done with it before the next."""
+        found = (local for local in self.locals if local.name == name and local.type == type and not local.user)
+        return next(found, None) or self.new_local(name, type, span)
+
     def new_label(self, stem: str) -> str:
         """A label not yet used in this function."""
         self.next_id += 1

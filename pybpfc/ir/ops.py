@@ -319,6 +319,17 @@ class Bounded(Op):
 
 
 @define
+class Checked(Op):
+    """A pointer that was found not to be null.
+
+    LLVM computes addresses before the test where that saves something, in loops above all; the verifier refuses
+    arithmetic on what may be null. So it is kept from knowing where this pointer comes from.
+    """
+
+    value: Value
+
+
+@define
 class MemSet(Op):
     """Zero `size` bytes at `pointer`."""
 
@@ -432,20 +443,27 @@ class MapIncrement(Op):
 
 @frozen
 class FormatSpec:
-    """How one value of a `print` is shown: `conversion` is one of d u x o c s p, with `0`-padding width."""
+    """How one value of a `print` is shown: `conversion` is one of d u x X c s p, as the kernel's printf has them.
+
+    Within its width the value stands right, or `left`, or has leading zeros; `sign` is what stands before positive
+    numbers: nothing, a plus or a space.
+    """
 
     conversion: str
     width: int = 0
     zero: bool = False
-    alternate: bool = False
+    left: bool = False
+    sign: str = ""
 
 
 @define
 class Print(Op):
-    """High-level: format constant text and values into the trace pipe."""
+    """High-level: format constant text and values into the trace pipe, or into `size` bytes at `buffer`."""
 
     parts: tuple[str | FormatSpec, ...]
     values: tuple[Value, ...]
+    buffer: Value | None = None
+    size: int = 0
 
 
 # ----------------------------------------------------------------------------------- terminators

@@ -152,6 +152,8 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"opaque {v(op.value)}"
         case ops.Bounded():
             return f"bounded {v(op.value)}, {op.low} to {op.high}"
+        case ops.Checked():
+            return f"checked {v(op.value)}"
         case ops.Select():
             return f"select {v(op.condition)} ? {v(op.then)} : {v(op.otherwise)}"
         case ops.MemSet():
@@ -191,7 +193,8 @@ def _high_level(op: ops.Op, names: _Names) -> str:
         case ops.MapIncrement():
             return f"increment {_map(op, names)}[{v(op.key)}] += {v(op.value)}{' per-cpu' if op.per_cpu else ''}"
         case ops.Print():
-            return f"print {op.parts!r} {', '.join(v(a) for a in op.values)}".rstrip()
+            head = "print" if op.buffer is None else f"snprintf {v(op.buffer)}, {op.size},"
+            return f"{head} {op.parts!r} {', '.join(v(a) for a in op.values)}".rstrip()
         case _:
             raise AssertionError(f"no text for {type(op).__name__}")
 

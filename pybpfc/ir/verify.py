@@ -100,6 +100,10 @@ class _Function:
                 self._same(block, op, op.value.type, op.result.type if op.result is not None else op.value.type)
                 if not isinstance(op.value.type, Int) or not op.low <= op.high:
                     self._problem(block, op, f"bounds {op.value.type} by {op.low} to {op.high}")
+            case ops.Checked():
+                self._same(block, op, op.value.type, op.result.type if op.result is not None else op.value.type)
+                if not isinstance(op.value.type, Pointer):
+                    self._problem(block, op, f"a test for null of {op.value.type}")
             case ops.Select():
                 self._same(block, op, op.then.type, op.otherwise.type)
                 self._same(block, op, op.condition.type, BOOL)

@@ -168,6 +168,11 @@ def resolve(annotation: Any, scope: Mapping[str, Any] | None = None) -> Type:
         return _resolve_optional(annotation, scope)
     if origin is list:
         raise AnnotationError("a list has no size", "write `Annotated[list[T], N]`")
+    if origin is tuple or annotation is tuple:
+        raise AnnotationError("a tuple can be returned and unpacked only", "declare a `@bpf.struct`")
+    if isinstance(annotation, typing.TypeVar):
+        name = annotation.__name__
+        raise AnnotationError(f"nothing says which type `{name}` is", f"add a parameter `kind: type[{name}]`")
     raise AnnotationError(f"`{annotation!r}` is not a type of a BPF program")
 
 
@@ -196,6 +201,10 @@ def _resolve_class(annotation: type) -> Type:
     found = getattr(annotation, "__bpf_type__", None)
     if isinstance(found, Int | Struct):
         return found
+    from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
+
+    if issubclass(annotation, KernelType):
+        raise UnknownKernelType(annotation.__name__)
     message = f"`{annotation.__name__}` is not a type of a BPF program"
     raise AnnotationError(message, "decorate the class with `@bpf.struct`")
 

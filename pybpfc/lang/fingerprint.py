@@ -32,6 +32,12 @@ def fingerprint(value: Any) -> str:
             return repr(value)
         case enum.Enum():
             return repr(value.value)
+        case tuple() | list() | range():
+            return f"{type(value).__name__} [{', '.join(map(fingerprint, value))}]"
+        case set() | frozenset():
+            return f"set {sorted(map(fingerprint, value))}"
+        case dict():
+            return f"dict {[(fingerprint(key), fingerprint(item)) for key, item in value.items()]}"
         case BpfMap():
             try:
                 d = value.declaration

@@ -28,15 +28,18 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Intrinsic:
-    """A function that the compiler implements; it has a meaning in programs only."""
+    """A function that the compiler implements; most have a meaning in programs only."""
 
-    def __init__(self, name: str, doc: str) -> None:
+    def __init__(self, name: str, doc: str, function: Callable[..., Any] | None = None) -> None:
         self.name = name
         self.__doc__ = doc
+        self.function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Refuse: only programs can call it."""
-        raise TypeError(f"`bpf.{self.name}` works inside a BPF program only")
+        """Run what it means in user space, or refuse."""
+        if self.function is None:
+            raise TypeError(f"`bpf.{self.name}` works inside a BPF program only")
+        return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<intrinsic bpf.{self.name}>"
@@ -44,6 +47,12 @@ class Intrinsic:
 
 def _intrinsic(function: _F) -> _F:
     made: Any = Intrinsic(function.__name__, function.__doc__ or "")
+    return made  # type: ignore[no-any-return]
+
+
+def _anywhere(function: _F) -> _F:
+    """An intrinsic that user space may call too."""
+    made: Any = Intrinsic(function.__name__, function.__doc__ or "", function)
     return made  # type: ignore[no-any-return]
 
 
@@ -197,14 +206,31 @@ def kernel_version() -> u32:
 # ---------------------------------------------------------------------- memory and text
 
 
-@_intrinsic
+@_anywhere
 def size_of(type: object) -> u32:
-    """The size of a type in the program, in bytes."""
+    """The size of a type in programs, in bytes; raises `AnnotationError` for what is no type of a program."""
+    from pybpfc.lang import types
+    from pybpfc.lang.annotations import resolve
+
+    return types.size_of(resolve(type))
 
 
-@_intrinsic
+@_anywhere
 def offset_of(type: type[object], field: str) -> u32:
-    """The offset of a struct's field in the program, in bytes."""
+    """The offset of a struct's field in programs, in bytes; raises `AttributeError` when it has no such field."""
+    from pybpfc.lang.annotations import resolve
+
+    found = getattr(resolve(type), "by_name", {}).get(field)
+    if found is None or found.bits is not None:
+        raise AttributeError(f"`{type.__name__}` has no field `{field}` at a byte of its own")
+    return int(found.offset)
+
+
+@_anywhere
+def static_assert(condition: bool, message: str = "") -> None:
+    """Check something once: in a program while it is compiled, elsewhere when it runs (raises `AssertionError`)."""
+    if not condition:
+        raise AssertionError(message)
 
 
 @_intrinsic

@@ -261,6 +261,11 @@ class BpfMap:
         self._handle = handle
 
     @property
+    def bound(self) -> bool:
+        """Whether it was loaded."""
+        return self._handle is not None
+
+    @property
     def handle(self) -> MapHandle:
         """The created map; raises `NotLoadedError` before `bpf.load()`."""
         if self._handle is None:

@@ -173,6 +173,11 @@ class Program(Generic[P, R]):
         self._handle = handle
 
     @property
+    def bound(self) -> bool:
+        """Whether it was loaded."""
+        return self._handle is not None
+
+    @property
     def handle(self) -> ProgramHandle:
         """The loaded program; raises `NotLoadedError` before `bpf.load()`."""
         if self._handle is None:

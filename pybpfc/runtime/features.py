@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import functools
+import os
 import struct
 from collections.abc import Sequence
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
 from pybpfc.abi.helpers import HELPERS
+from pybpfc.abi.insn import ISA_SINCE
 from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.abi.program_types import PROGRAM_TYPES, SECTIONS, Section
 from pybpfc.abi.versions import KernelVersion, version
@@ -81,9 +83,15 @@ class _Trial:
 
 
 def _try_program(
-    insns: bytes, program_type: str, *, attach_type: str | None = None, flags: int = 0, logged: bool = False
+    insns: bytes,
+    program_type: str,
+    *,
+    attach_type: str | int | None = None,
+    flags: int = 0,
+    logged: bool = False,
+    target: int = 0,
 ) -> _Trial:
-    """Load a program and throw it away."""
+    """Load a program and throw it away. `target` is the kernel type it is for, where that is asked for."""
     code, license = buffer_of(insns), ctypes.create_string_buffer(b"GPL")
     log = ctypes.create_string_buffer(8192) if logged else None
     request = ProgLoad(
@@ -91,7 +99,8 @@ def _try_program(
         insn_cnt=len(insns) // 8,
         insns=address(code),
         license=address(license),
-        expected_attach_type=ATTACH_TYPES.get(attach_type or "", 0),
+        expected_attach_type=attach_type if isinstance(attach_type, int) else ATTACH_TYPES.get(attach_type or "", 0),
+        attach_btf_id=target,
         prog_flags=flags,
         log_level=1 if logged else 0,
         log_size=8192 if logged else 0,
@@ -110,7 +119,7 @@ def _try_program(
 
 _FIXED_ATTACH = {
     "BPF_PROG_TYPE_CGROUP_SOCK_ADDR": "BPF_CGROUP_INET4_CONNECT",
-    "BPF_PROG_TYPE_CGROUP_SOCKOPT": "BPF_CGROUP_GETSOCKOPT",
+    "BPF_PROG_TYPE_CGROUP_SOCKOPT": "BPF_CGROUP_SETSOCKOPT",
     "BPF_PROG_TYPE_CGROUP_DEVICE": "BPF_CGROUP_DEVICE",
     "BPF_PROG_TYPE_CGROUP_SYSCTL": "BPF_CGROUP_SYSCTL",
     "BPF_PROG_TYPE_SK_LOOKUP": "BPF_SK_LOOKUP",
@@ -148,27 +157,55 @@ def have_section(pattern: str) -> Answer:
     return Answer(pattern, trial.number in (0, ENOTSUPP) or _complained(trial), kind.since)
 
 
+_PMUS = {"kprobe": "kprobe", "ksyscall": "kprobe", "uprobe": "uprobe", "usdt": "uprobe"}
+"""The perf events behind kinds of attachments, which a kernel may lack that loads the programs."""
+
+
+@functools.cache
+def have_hook(pattern: str) -> Answer:
+    """Whether programs of a section can be loaded and there is something to attach them to: `have_hook("kprobe")`."""
+    kind, loads = _section(pattern), have_section(pattern)
+    if not loads:
+        return loads
+    available = True
+    if kind.attach in _PMUS:
+        available = os.path.exists(f"/sys/bus/event_source/devices/{_PMUS[kind.attach]}/type")
+    elif kind.attach in ("kprobe_multi", "uprobe_multi"):
+        available = _link_error(kind, LinkCreate()) == errno.EFAULT  # only who has such links reads what they lead to
+    return Answer(pattern, available, kind.since)
+
+
 def _have_link(kind: Section) -> bool:
     """Whether the kernel makes links of this attach type: those without it don't look for the interface."""
+    return _link_error(kind, LinkCreate(target_fd=0x7FFFFFFF)) in (0, errno.ENODEV)
+
+
+def _link_error(kind: Section, request: LinkCreate) -> int:
+    """The errno of a link that can't be made; its addresses are nobody's."""
+    if kind.attach == "kprobe_multi":
+        request.kprobe_multi.cnt = request.kprobe_multi.syms = 1
+    elif kind.attach == "uprobe_multi":
+        request.uprobe_multi.cnt = request.uprobe_multi.path = request.uprobe_multi.offsets = 1
     code, license = buffer_of(_RETURN_0), ctypes.create_string_buffer(b"GPL")
     attach_type = ATTACH_TYPES[kind.expected_attach_type or ""]
-    request = ProgLoad(
+    load = ProgLoad(
         prog_type=PROGRAM_TYPES[kind.program_type].uapi,
         insn_cnt=len(_RETURN_0) // 8,
         insns=address(code),
         license=address(license),
         expected_attach_type=attach_type,
+        prog_flags=BPF_F_SLEEPABLE if kind.sleepable else 0,
     )
     try:
-        with Fd(bpf(Command.PROG_LOAD, request)) as program:
-            nowhere = LinkCreate(prog_fd=program.number, target_fd=0x7FFFFFFF, attach_type=attach_type)
-            Fd(bpf(Command.LINK_CREATE, nowhere)).close()
+        with Fd(bpf(Command.PROG_LOAD, load)) as program:
+            request.prog_fd, request.attach_type = program.number, attach_type
+            Fd(bpf(Command.LINK_CREATE, request)).close()
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES):
             action = "asking the kernel which links it has"
             raise permission_denied(action, needed_for(kind.program_type), number=error.errno) from None
-        return error.errno == errno.ENODEV
-    return True
+        return error.errno or errno.EINVAL
+    return 0
 
 
 def _section(pattern: str) -> Section:
@@ -188,13 +225,82 @@ def have_helper(program_type: str, helper: str) -> Answer:
     if not have_program_type(program_type):
         return Answer(helper, False, known.since)
     call = _INSN.pack(0x85, 0, 0, known.id) + _RETURN_0
-    flags = BPF_F_SLEEPABLE if known.sleepable_only and program_type in _MAY_SLEEP else 0
-    trial = _try_program(call, program_type, attach_type=_FIXED_ATTACH.get(program_type), flags=flags, logged=True)
-    absent = any(words in trial.log for words in _ABSENT)
-    return Answer(helper, trial.number == 0 or (bool(trial.log) and not absent), known.since)
+    sleeps = program_type == "BPF_PROG_TYPE_SYSCALL" or (known.sleepable_only and program_type in _MAY_SLEEP)
+    flags = BPF_F_SLEEPABLE if sleeps else 0
+    targets = _targets(program_type)
+    if not targets:  # such a program can't be tried: what kernel 6.18 says has to do
+        return Answer(helper, known.usable(program_type), known.since)
+    available = False
+    for target, attach_type in targets:
+        trial = _try_program(call, program_type, attach_type=attach_type, flags=flags, logged=True, target=target)
+        absent = any(words in trial.log for words in _ABSENT)
+        available = available or trial.number == 0 or (bool(trial.log) and not absent)
+    return Answer(helper, available, known.since)
+
+
+_TARGETS = {
+    "BPF_PROG_TYPE_TRACING": (
+        ("btf_trace_sys_enter", "TYPEDEF", "BPF_TRACE_RAW_TP"),
+        ("bpf_iter_task", "FUNC", "BPF_TRACE_ITER"),
+        ("vfs_read", "FUNC", "BPF_TRACE_FENTRY"),
+    ),
+    "BPF_PROG_TYPE_LSM": (("bpf_lsm_file_open", "FUNC", "BPF_LSM_MAC"),),
+    "BPF_PROG_TYPE_STRUCT_OPS": (("tcp_congestion_ops", "STRUCT", "ssthresh"),),
+}
+"""Types of the kernel that trial programs are attached to, where a program without a target is refused unread."""
+
+
+@functools.cache
+def _targets(program_type: str) -> tuple[tuple[int, str | int | None], ...]:
+    """What to attach a trial program to: types of the kernel and attach types; nothing where it doesn't tell types."""
+    if program_type not in _TARGETS:
+        return ((0, _FIXED_ATTACH.get(program_type)),)
+    from pybpfc.diagnostics.errors import LoadError
+    from pybpfc.runtime.kernel_btf import vmlinux_btf
+
+    try:
+        btf = vmlinux_btf()
+    except LoadError:
+        return ()
+    out: list[tuple[int, str | int | None]] = []
+    for name, kind, attach_type in _TARGETS[program_type]:
+        found = btf.find(name, kind)
+        if found is None:
+            continue
+        # a struct_ops program implements a member, whose number takes the place of the attach type
+        members = [member.name for member in found.members]
+        out.append((found.id, members.index(attach_type) if members else attach_type))
+    return tuple(out)
 
 
 _MAY_SLEEP = frozenset({"BPF_PROG_TYPE_KPROBE", "BPF_PROG_TYPE_SYSCALL"})
+
+
+# ------------------------------------------------------------------------------ instructions
+
+_STORE_0 = _INSN.pack(0x7A, 10, -8, 0)
+_ISA_TRIALS = {
+    "v1": b"",
+    "v2": _INSN.pack(0xA5, 0, 0, 5),  # jump if below
+    "v3": _INSN.pack(0x16, 0, 0, 1),  # jump if the lower halves are equal
+    "atomics": _STORE_0 + _INSN.pack(0xDB, 10, -8, 1),  # fetch and add
+    "v4": _INSN.pack(0xD7, 0, 0, 16),  # swap the bytes of the lowest 16 bits
+    "may_goto": _INSN.pack(0xE5, 0, 0, 0),
+    "load_acquire": _STORE_0 + _INSN.pack(0xDB, 0xA0, -8, 0x100),
+}
+"""One instruction of each level of the ISA, behind a move of a number to r0 and before an exit."""
+
+
+@functools.cache
+def have_isa(level: str) -> Answer:
+    """Whether the kernel runs a level of the instruction set, or what came beside them: `have_isa("v3")`."""
+    trial = _try_program(_RETURN_1[:8] + _ISA_TRIALS[level] + _RETURN_0, "BPF_PROG_TYPE_SOCKET_FILTER")
+    return Answer(level, trial.number == 0, ISA_SINCE[level])
+
+
+def isa_levels() -> tuple[str, ...]:
+    """What `have_isa` can be asked."""
+    return tuple(_ISA_TRIALS)
 
 
 # ------------------------------------------------------------------------------------- maps
@@ -295,6 +401,11 @@ def btf_feature(name: str) -> bool:
             ) from None
         return False
     return True
+
+
+def btf_features() -> tuple[str, ...]:
+    """What `btf_feature` can be asked."""
+    return tuple(_BTF_TRIALS)
 
 
 def btf_feature_since(name: str) -> KernelVersion:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +115,25 @@ class Globals:
 _WORDS: dict[int, Any] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
-class LoadedObject:
-    """What `load` gives. Use it in a `with`, or keep it: when nobody holds it, its programs detach.
+class Whole:
+    """What holds the parts of an object together: whoever has one has all, so that none ends behind his back."""
 
-    Programs, maps and globals are in `programs`, `maps` and `globals`; programs and maps are attributes as well.
+    def __init__(self, programs: Mapping[str, Program], handles: Mapping[str, Map], globals: Globals) -> None:
+        self.programs = programs
+        self.handles = handles
+        self.globals = globals
+        self.closed = False
+        for program in programs.values():
+            program.owner = self
+        for handle in handles.values():
+            handle.owner = self
+
+
+class LoadedObject:
+    """What `load` gives. Use it in a `with`, or keep it: when nobody holds it or a part of it, its programs detach.
+
+    Programs, maps and globals are in `programs`, `maps` and `globals`; programs and maps are attributes as well. The
+    maps and programs of a module that was loaded are parts, until the module is loaded again.
     """
 
     def __init__(
@@ -126,12 +144,7 @@ class LoadedObject:
         self.handles: Mapping[str, Map] = MappingProxyType(dict(handles))
         self.globals = globals
         self.attach_options: Mapping[str, Mapping[str, Any]] = {}
-        self._closed = False
-        # whoever holds a part holds the whole: it must not detach behind his back
-        for program in self.programs.values():
-            program.owner = self
-        for handle in self.handles.values():
-            handle.owner = self
+        self._whole = Whole(self.programs, self.handles, globals)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "programs" not in self.__dict__:
@@ -182,19 +195,21 @@ class LoadedObject:
 
     def detach(self) -> None:
         """End all attachments; programs and maps stay loaded."""
+        _end(self.links, lambda link: link.detach())
         for program in self.programs.values():
-            program.detach()
+            program.links.clear()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._whole.closed
 
     def close(self) -> None:
         """End all attachments that are not pinned, and let go of programs and maps. Doing it again is fine."""
-        if self._closed:
+        if self._whole.closed:
             return
-        self._closed = True
+        self._whole.closed = True
+        _end(self.links, lambda link: link.close())
         for program in self.programs.values():
             program.close()
         self.globals._close()
@@ -207,9 +222,54 @@ class LoadedObject:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        whole: Whole | None = self.__dict__.get("_whole")
+        if whole is not None and not whole.closed and not finalizing():
+            del whole
+            self.__dict__.clear()
+            gc.collect()  # parts know each other: what nobody holds any more would stay attached for who knows how long
+
     def __repr__(self) -> str:
-        state = "closed object" if self._closed else "object"
+        state = "closed object" if self.closed else "object"
         return f"<{state}: programs {', '.join(self.programs) or 'none'}; maps {', '.join(self.maps) or 'none'}>"
+
+
+def _end(links: Iterable[Link], how: Callable[[Link], None]) -> None:
+    """End attachments, those to perf events two at a time.
+
+    For each of them the kernel waits tens of milliseconds until no CPU runs the program any more, first for the program
+    and then for the event. With two threads one waits while the other works, which takes about half the time.
+    """
+    todo: list[Link] = []
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        while True:
+            try:
+                link = todo.pop()
+            except IndexError:
+                return
+            try:
+                how(link)
+            except BaseException as error:
+                failures.append(error)
+
+    for link in links:
+        if link.slow:
+            todo.append(link)
+        else:
+            how(link)
+    helper = threading.Thread(target=work, name="pybpfc-detach", daemon=True)
+    if len(todo) > 1:
+        try:
+            helper.start()
+        except RuntimeError:
+            pass  # the interpreter is on its way out, or the system has no room: one does it alone
+    work()
+    if helper.ident is not None:
+        helper.join()
+    if failures:
+        raise failures[0]
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

@@ -67,6 +67,12 @@ def _functions(path: str, changed: int) -> tuple[dict[str, int], tuple[tuple[int
     return functions, segments
 
 
+def functions(path: str) -> list[str]:
+    """The names of a file's functions; raises AttachError when it is no executable or library."""
+    found, _ = _functions(path, os.stat(path).st_mtime_ns)
+    return sorted(found)
+
+
 def file_offset(path: str, symbol: str) -> int:
     """Where in the file a function begins; raises AttachError when the file has no such function."""
     functions, segments = _functions(path, os.stat(path).st_mtime_ns)

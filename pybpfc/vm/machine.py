@@ -27,6 +27,7 @@ from pybpfc.vm.inputs import Input, make_input
 from pybpfc.vm.maps import VmMap, create_map
 from pybpfc.vm.maps.events import EventMap
 from pybpfc.vm.maps.slots import SlotMap
+from pybpfc.vm.options import check_options
 from pybpfc.vm.program import CompiledProgram, base_namespace, places
 from pybpfc.vm.regions import Order, Region
 from pybpfc.vm.result import EventRecord, SimulationResult
@@ -75,8 +76,9 @@ class Machine:
         max_instructions: int = MAX_INSTRUCTIONS,
         allow_uninitialised_stack: bool = False,
     ) -> None:
-        if cpus < 1:
-            raise VmError(f"a machine has at least one CPU, not {cpus}")
+        check_options(
+            spec, task=task, cpus=cpus, seed=seed, helpers=helpers, memory=memory, externs=externs, consts=consts
+        )
         self.spec = spec
         self.order: Order = "big" if spec.big_endian else "little"
         self.cpus = cpus

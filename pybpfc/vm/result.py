@@ -11,7 +11,7 @@ from pybpfc.lang.codec import Codec
 from pybpfc.vm.contexts import ContextImage
 
 if TYPE_CHECKING:
-    from pybpfc.lang.maps import BpfMap
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class SimulationResult:
     globals: SimulatedGlobals
     events: list[Any]
     trace: list[str]
-    maps: Mapping[str, BpfMap]
+    maps: Mapping[str, Any]  # the kinds of the objects are the program's to know
     records: list[EventRecord] = field(default_factory=list, repr=False)
     redirect: int | None = None
     redirect_map: tuple[str, int | None] | None = None

@@ -48,6 +48,8 @@ def simulate_spec(
         cpus=cpus,
         seed=seed,
     )
+    if maps is not None and not isinstance(maps, Mapping):
+        raise VmError(f"`maps` gives contents by map name, as a dict, not {maps!r}")
     for map_name, contents in (maps or {}).items():
         fill(machine, map_name, contents)
     return machine.run(name, data, ctx)

@@ -21,6 +21,7 @@ from pybpfc.helpers import *
 from pybpfc.stdlib import net, task
 from pybpfc.uapi import *
 """
+CONTEXT = {"len": 60, "mark": 0}
 PACKET = bytes(74)  # a socket filter sees the packet behind the Ethernet header: `ctx.len` is 60
 _numbers = itertools.count()
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from language import module, results
 
 import pybpfc as bpf
 from pybpfc.compiler import compile_source, import_file
+from pybpfc.diagnostics.errors import CompileError
 from pybpfc.lang.types import Int
 from pybpfc.runtime import features
 from pybpfc.vm.machine import Machine
@@ -99,3 +101,37 @@ def test_kernel_computes_what_python_does(type_name: str, tmp_path: Path) -> Non
             obj.globals.left, obj.globals.right = a, b
             assert obj.compute.test_run(data=bytes(64)).retval == 2
             assert {n: getattr(obj.globals, "r_" + n) for n in OPERATIONS} == expected(a, b, t), (a, b)
+
+
+LENGTH = """
+@bpf.xdp
+def prog(ctx: bpf.XdpContext) -> int:
+    n = u32(ctx.data_end - ctx.data)
+    for i in bpf.iter_num(0, n):
+        if i == 70:
+            return i32(n - i)
+    return 1
+"""
+
+
+def test_the_length_of_a_packet(tmp_path: Path) -> None:
+    assert set(results(tmp_path, LENGTH).values()) == {4}
+
+
+@pytest.mark.parametrize("use", ["return i32(bpf.atomic_add(n, 2))", "bpf.atomic_or(n, 2)\n    return 0"])
+def test_atomic_operations_that_the_instruction_set_lacks(use: str, tmp_path: Path) -> None:
+    source = f"""
+slots = bpf.Array[u64](max_entries=4)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    n = slots.lookup(0)
+    if n is None:
+        return 0
+    {use}
+"""
+    made = module(tmp_path, source)
+    with pytest.raises(CompileError) as caught:
+        compile_source(made, cpu="v2", use_cache=False)
+    assert [d.code for d in caught.value.diagnostics] == ["E0429"]
+    assert compile_source(made, cpu="v3", use_cache=False).elf

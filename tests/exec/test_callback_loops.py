@@ -35,6 +35,13 @@ RANGES = {
     ),
     "inside plain": "for j in range(3):\n    for i in bpf.iter_num(0, n):\n        if i > 5:\n            break\n        t += i64(i) * j",
     "two": "for i in bpf.iter_num(0, n):\n    t += 1\nfor i in bpf.iter_num(0, n):\n    t += i64(i)",
+    "loop in else": (
+        "for i in bpf.iter_num(0, n & 3):\n    pass\nelse:\n    k = n & 7\n    j = n & 5\n"
+        "    for i in bpf.iter_num(0, n):\n        k += 1\n        t += i64(k) * j\n    t += k"
+    ),
+    "loop in else of while": (
+        "c = n & 1\nwhile c > 0:\n    c -= 1\nelse:\n    k = n & 12\n    while k > 0:\n        k -= 1\n        t += 3"
+    ),
     "local array": (
         "a: Annotated[list[u32], 8] = [0, 0, 0, 0, 0, 0, 0, 0]\nfor i in bpf.iter_num(0, n):\n    a[i % 8] += i + 1\n"
         "t = i64(a[3]) * 1000 + i64(a[7])"
@@ -44,6 +51,12 @@ RANGES = {
         "a = 1\nb = 2\nc = 3\nfor i in bpf.iter_num(0, n):\n    a, b, c = b, c, (a + b) & 0xFFFF\nt = a * 31 + b * 17 + c"
     ),
     "walrus": "for i in bpf.iter_num(0, n):\n    if (k := i64(i) * 2) > 20:\n        t += k",
+    "the same names again": (
+        "for i in bpf.iter_num(0, n):\n    x = i64(i) * 2\n    for j in bpf.iter_num(0, i):\n        y = x + j\n"
+        "        t += y\n        x += 1\n    t += x\nfor i in range(5):\n    x = 7\n    t += x * i\n"
+        "for i in bpf.iter_num(0, 5):\n    x = 3\n    t += x + i\nelse:\n    x = 100\n    t += x"
+    ),
+    "bound by the round that breaks": "for i in bpf.iter_num(0, n):\n    x = i64(i) * 2\n    if x > 30:\n        break\nelse:\n    return 1\nt = x + i",
     "signed": "m = i32(n) - 62\nfor i in bpf.iter_num(m, 3):\n    t = t * 5 + i",
 }  # fmt: skip
 PROGRAM = """
@@ -145,7 +158,7 @@ def count(i: u32) -> int:
 def prog(ctx: bpf.SkBuff) -> int:
     state = State()
     calls = bpf.loop(ctx.len, add, state)
-    bpf.loop(ctx.len + 1, count)
+    bpf.loop(function=count, count=ctx.len + 1)
     return i32(calls) * 100000 + i32(state.total) * 100 + i32(state.last) + i32(total) * 10000000
 """
 
@@ -190,6 +203,8 @@ WHILE = {
     "continue": "i = 0\nwhile i < 10:\n    i += 1\n    if i % 2:\n        continue\n    t += i",
     "counter set by a pattern": "i = 0\nwhile i < 10:\n    i += 1\n    t += i\n    match t & 31:\n        case i if i == 28:\n            t += 100\n        case _:\n            pass",
     "continue first": "i = 0\nwhile i < 10:\n    if i == 4:\n        i += 2\n        continue\n    i += 1\n    t += i",
+    "bound inside": "while True:\n    y = n * 3\n    n -= 1\n    if y < 60:\n        break\nt = i64(y) + n",
+    "bound by the condition": "while (y := n * 3) > 60:\n    z = y\n    n -= z & 3 | 1\nt = i64(y) + n",
     "two": "i = 0\nwhile i < 100 and t < 50:\n    i += 1\n    t += i",
     "return": "while n > 3:\n    if n == 33:\n        return 77\n    n -= 1",
     "long": "for i in range(100000):\n    t = (t + i * 7) % 1000003",
@@ -202,3 +217,86 @@ WHILE = {
 def test_while_and_long_loops(case: str, tmp_path: Path) -> None:
     source = PROGRAM.replace("BODY", indented(WHILE[case]))
     assert set(results(tmp_path, source).values()) == {model(WHILE[case])}
+
+
+STRUCTS = """
+@bpf.struct
+class S:
+    a: u32
+    b: u64
+
+m = bpf.HashMap[S, S](max_entries=16)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    t = u64(0)
+    for i in bpf.iter_num(0, ctx.len):
+        s = S(a=i, b=3)
+        t += s.a + s.b
+    for i in bpf.iter_num(0, ctx.len):
+        s = S(a=i * 2, b=1)
+        t += s.a * s.b
+    for i in range(3):
+        s = S(a=i)
+        t += s.a
+        m[s] = s
+    for k, v in m.items():
+        t += k.a * 2 + v.a
+    for k in m:
+        t += k.a
+    s = S(a=1000)
+    return i32(t) + i32(s.a)
+"""
+
+
+def test_structs_of_several_loops_under_one_name(tmp_path: Path) -> None:
+    expected = sum(i + 3 for i in range(60)) + sum(i * 2 for i in range(60)) + 3 + 9 + 3 + 1000
+    assert set(results(tmp_path, STRUCTS).values()) == {expected}
+
+
+HEAVY = """
+g: bpf.Global[i64] = 1
+h: bpf.Global[u16] = 7
+
+@bpf.func(inline=True)
+def f(p: i64) -> i64:
+    global g, h
+    for i in range(-1, 6):
+        if (p ^ i) % 7 == h % 5:
+            if g > i:
+                break
+            p, g = g, p
+        elif g % 3 == 0 or 2 <= (g ^ h) <= 26748:
+            match p % 5:
+                case 1 | 2 if h > i:
+                    h = u16(h >> 1) if i >= (g >> 3) else u16(h ^ 3)
+            g = g * 3 + i
+        h ^= 5
+    return p - h
+
+@bpf.func(inline=True)
+def twice(p: i64) -> i64:
+    t = i64(0)
+    for i in range(3):
+        t += f(p + i) if p % 2 == 0 else f(p) - f(i)
+    return t + f(g)
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    t = i64(0)
+    n = ctx.len & 7
+    while n > 0:
+        n -= 1
+        match t % 4:
+            case 0:
+                t += twice(t)
+            case 1:
+                t ^= twice(h)
+            case v:
+                t -= twice(g) + v
+    return i32((t ^ g) & 0xFFFFFF)
+"""
+
+
+def test_heavy_programs_are_light_for_the_verifier(tmp_path: Path) -> None:
+    assert len(set(results(tmp_path, HEAVY).values())) == 1

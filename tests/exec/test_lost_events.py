@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import pybpfc as bpf
 from pybpfc import u64
+from pybpfc.runtime.syscall import Command, next_ids
 from pybpfc.stdlib import task
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kernel"))
@@ -116,9 +118,33 @@ def test_the_counters_are_not_among_the_globals() -> None:
     assert set(bpf.simulate(fill, data=bytes(64)).globals) == {"only_pid", "sent", "refused"}
 
 
+def test_loading_a_module_again_lets_go_of_what_it_was_loaded_as_before() -> None:
+    before = set(next_ids(Command.LINK_GET_NEXT_ID))
+    gc.disable()
+    try:
+        for _ in range(2):
+            bpf.load(sys.modules[__name__], only_pid=0)  # kept by the module's maps and programs
+            assert len(set(next_ids(Command.LINK_GET_NEXT_ID)) - before) == 1
+        with bpf.load(sys.modules[__name__], attach=False, only_pid=0):
+            assert set(next_ids(Command.LINK_GET_NEXT_ID)) <= before
+    finally:
+        gc.enable()
+
+
+def test_attaching_twice_is_explained() -> None:
+    with bpf.load(sys.modules[__name__], only_pid=0) as obj:
+        with pytest.raises(bpf.AttachError, match="could not be attached to tracepoint") as caught:
+            on_getppid.attach()
+        assert caught.value.cause == "this program is attached to this event already"
+        assert len(obj.links) == 1
+        obj.links[0].detach()
+        on_getppid.attach().detach()
+
+
 TOOL = """
 import pybpfc as bpf
 from pybpfc import u32, u64
+from pybpfc.runtime.syscall import Command, next_ids
 from pybpfc.stdlib import task
 
 few = bpf.RingBuf[u64](size=4096)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from evaluator import Evaluator
-from language import PACKET, PRELUDE, signed
+from language import CONTEXT, PACKET, PRELUDE, signed
 from program_generator import Generator
 
 import pybpfc as bpf
@@ -26,7 +26,6 @@ from pybpfc.vm import Machine
 PROGRAMS = int(os.environ.get("PYBPFC_PROGRAMS", "2000"))
 FIRST_SEED = int(os.environ.get("PYBPFC_SEED", "0"))
 PER_MODULE = 20
-CONTEXT = {"len": 60, "mark": 0}
 
 Outcome = tuple[int, dict[str, int], dict[int, int], list[bytes]]
 """What a program returned and left: globals, the entries of `counts`, the bytes of `table`."""

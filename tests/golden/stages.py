@@ -19,16 +19,15 @@ from pybpfc.diagnostics.render import render_all
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
-from pybpfc.formats.btf_c import print_c
-from pybpfc.formats.disasm import disassemble_object
-from pybpfc.formats.elf import ElfFile, Symbol, read_elf
-from pybpfc.formats.object_reader import parse_object
+from pybpfc.formats.dump import dump_object
 from pybpfc.frontend.analyze import analyze
 from pybpfc.frontend.lower.module import lower_unit
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.pipeline import PASSES
 from pybpfc.ir.printer import print_module
 from pybpfc.ir.verify import verify_module
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def render(case: Case) -> str:
@@ -118,27 +117,14 @@ def passes(case: Case) -> str:
 
 
 def objects(case: Case) -> str:
-    """The compiled object: sections, symbols, maps, variables, code with the Python lines, BTF as C."""
+    """The compiled object as text; `[options example=NAME]` compiles an example instead of the case's source."""
+    options = case.options()
+    cpu, big_endian = options.get("cpu", "v3"), options.get("endian") == "big"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "case.py")
         path.write_text(PRELUDE + case.source, encoding="utf-8")
-        cpu = case.options().get("cpu", "v3")
-        data = compile_source(import_file(path), cpu=cpu, use_cache=False).elf
-    elf, spec = read_elf(data), parse_object(data)
-    out = [f"license {spec.license}"]
-    out += [f"section {s.name} flags {s.flags:#x}" for s in elf.sections if s.name]
-    named = [s for s in elf.symbols if s.name and not s.name.startswith(".")]
-    out += sorted(f"symbol {s.name} in {_section(elf, s)}" for s in named)
-    for m in spec.maps.values():
-        out.append(f"map {m.name}: type {m.type}, key {m.key_size}, value {m.value_size}, max_entries {m.max_entries}")
-    for v in spec.variables.values():
-        out.append(f"variable {v.name}: {v.section}+{v.offset}, {v.size} bytes")
-    return "\n".join([*out, disassemble_object(spec), print_c(spec.btf) if spec.btf else ""])
-
-
-def _section(elf: ElfFile, symbol: Symbol) -> str:
-    index = symbol.section
-    return elf.sections[index].name if isinstance(index, int) and 0 < index < len(elf.sections) else str(index)
+        source = EXAMPLES / f"{options['example']}.py" if "example" in options else path
+        return dump_object(compile_source(import_file(source), cpu=cpu, big_endian=big_endian, use_cache=False).elf)
 
 
 @dataclass(frozen=True)

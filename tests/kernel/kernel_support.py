@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pybpfc.cache import compiler_version
+from pybpfc.compiler import compile_source, import_file
 from pybpfc.runtime import features
 
 T = TypeVar("T")
@@ -50,14 +52,30 @@ def from_c(source: str, *options: str) -> bytes:
 
     In a directory named by PYBPFC_TEST_OBJECTS objects are kept: made on a machine with clang, used on one without.
     """
+    return _kept("\0".join([source, *options]), lambda: _compiled(source, *options))
+
+
+def from_python(source: str, cpu: str | None = None) -> bytes:
+    """The object of a module's source, compiled without the cache; kept as those of `from_c` are."""
+
+    def make() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "made.py")
+            path.write_text(source)
+            return compile_source(import_file(str(path)), cpu=cpu, use_cache=False).elf
+
+    return _kept("\0".join([compiler_version(), source, cpu or ""]), make)
+
+
+def _kept(key: str, make: Callable[[], bytes]) -> bytes:
     kept = os.environ.get("PYBPFC_TEST_OBJECTS")
-    name = hashlib.sha256("\0".join([source, *options]).encode()).hexdigest()[:32]
-    if kept and os.path.exists(f"{kept}/{name}.o"):
-        return Path(kept, f"{name}.o").read_bytes()
-    data = _compiled(source, *options)
+    path = Path(kept or "", hashlib.sha256(key.encode()).hexdigest()[:32] + ".o")
+    if kept and path.exists():
+        return path.read_bytes()
+    data = make()
     if kept:
-        Path(kept).mkdir(exist_ok=True)
-        Path(kept, f"{name}.o").write_bytes(data)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
     return data
 
 

@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
-import tempfile
 from pathlib import Path
 from random import Random
 
 import pytest
+from kernel_support import from_python
 
 import pybpfc as bpf
-from pybpfc.cache import compiler_version
 from pybpfc.formats.object_reader import parse_object
 from pybpfc.vm import Machine
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "exec"))
 import language
+import test_arithmetic as arithmetic
 import test_callback_loops as loops
 import test_iteration as iteration
+import test_locks as locks
+import test_snprintf as snprintf
 import test_structs as structs
 from program_generator import Generator
 
@@ -30,23 +30,9 @@ RANDOM = 6
 """Modules of random programs, smaller than those of `tests/exec`: older verifiers follow less."""
 
 
-def objects(source: str) -> bytes:
-    """The object of a module, from the store where there is no LLVM (see `from_c`)."""
-    kept = os.environ.get("PYBPFC_TEST_OBJECTS")
-    name = hashlib.sha256((compiler_version() + source).encode()).hexdigest()[:32]
-    if kept and os.path.exists(f"{kept}/{name}.o"):
-        return Path(kept, f"{name}.o").read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        elf = bpf.compile(language.module(Path(folder), source)).elf
-    if kept:
-        Path(kept).mkdir(exist_ok=True)
-        Path(kept, f"{name}.o").write_bytes(elf)
-    return elf
-
-
 def compare(source: str, programs: list[str], folder: Path) -> None:
     """Run all programs of a module on the kernel and in the machine."""
-    elf = objects(source)
+    elf = from_python(language.PRELUDE + source)
     path = folder / "language.o"
     path.write_bytes(elf)
     with bpf.load(str(path), attach=False) as loaded:
@@ -60,6 +46,8 @@ CASES = {f"range: {k}": loops.PROGRAM.replace("BODY", loops.indented(v)) for k, 
 CASES |= {f"while: {k}": loops.PROGRAM.replace("BODY", loops.indented(v)) for k, v in loops.WHILE.items()}
 CASES |= {f"map: {k}": loops.MAPS.replace("BODY", loops.indented(v[0])) for k, v in loops.OVER_MAPS.items()}
 CASES |= {f"over: {k}": iteration.program(v) for k, v in iteration.CASES.items()}
+CASES |= {f"lock: {k}": locks.SHARED + locks.PROGRAM.replace("BODY", locks.body(v[0])) for k, v in locks.BODIES.items()}
+CASES |= {"heavy": loops.HEAVY, "length": arithmetic.LENGTH, "snprintf": snprintf.BUFFERS}
 CASES |= {"bpf.loop": loops.LOOP, "returned struct": loops.AGGREGATE, "bit-fields": structs.STRUCT + structs.WRAPPING}
 
 

@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -304,6 +305,52 @@ def test_a_closed_map_says_so() -> None:
 def test_forgetting_an_object_unloads_it() -> None:
     with no_leak():
         load_object(from_c(COUNTER))
+
+
+def test_many_tracepoints_are_detached_by_two() -> None:
+    names = ("getppid", "getpgid", "getsid", "getpriority", "times", "sysinfo")
+    source = "__u64 count;\n" + "".join(
+        f'SEC("tracepoint/syscalls/sys_enter_{n}") int on_{n}(void *ctx) {{ count++; return 0; }}\n' for n in names
+    )
+    with no_leak(), load_object(from_c(source)) as obj:
+        links = obj.links
+        assert len(links) == len(names)
+        obj.detach()
+        assert obj.links == []
+        assert not any(link.attached for link in links)
+        seen = obj.globals.count
+        getppid(3)
+        assert obj.globals.count == seen
+        obj.attach_all()
+        links = obj.links
+        threads = threading.active_count()
+        links[2].detach = failing  # type: ignore[method-assign]
+        with pytest.raises(OSError, match="not this one"):
+            obj.detach()
+        assert [link.attached for link in links] == [False, False, True, False, False, False]
+        assert threading.active_count() == threads
+        links[2].close()
+
+
+def failing() -> None:
+    raise OSError("not this one")
+
+
+def test_a_lost_object_is_detached_at_once() -> None:
+    source = COUNTER.replace("tracepoint/syscalls/sys_enter_getppid", "raw_tracepoint/sys_enter")
+    links = set(next_ids(Command.LINK_GET_NEXT_ID))
+    gc.disable()
+    try:
+        with no_leak():
+            load_object(from_c(source))
+            assert set(next_ids(Command.LINK_GET_NEXT_ID)) <= links
+            obj = load_object(from_c(source))
+            part = obj.on_getppid
+            del obj
+            assert len(set(next_ids(Command.LINK_GET_NEXT_ID)) - links) == 1
+            del part
+    finally:
+        gc.enable()
 
 
 def test_a_part_keeps_the_object_attached() -> None:

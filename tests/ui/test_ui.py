@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from diagnosed import check_file, compile_file, import_file, rendered
 
+from pybpfc.cli.importing import import_source
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.catalog.base import PRELUDE, ErrorClass
+from pybpfc.diagnostics.errors import CompileError
+from pybpfc.diagnostics.render import render_all
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
 from pybpfc.frontend.analyze import analyze
@@ -78,6 +81,34 @@ def test_a_file_that_changes_under_the_program(tmp_path: Path, update_golden: bo
     compare(EXPLAIN / "E0103.stderr", rendered(sink), update_golden)
 
 
+UNIMPORTABLE = {
+    "E0104": "import pybpfc as bpf\n\nlimit = (3 +\n",
+    "E0105": "import pybpfc as bpf\nfrom pybpfc import u32, u64\n\ncounts = bpf.HashMap[u32, u64](max_entries=0)\n",
+}
+
+
+@pytest.mark.parametrize("code", UNIMPORTABLE)
+def test_a_file_that_cannot_be_imported(code: str, tmp_path: Path, update_golden: bool) -> None:
+    path = tmp_path / f"{code}.py"
+    path.write_text(UNIMPORTABLE[code])
+    with pytest.raises(CompileError) as caught:
+        import_source(str(path))
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == [code]
+    text = render_all(caught.value.diagnostics, SourceMap(root=str(tmp_path))) + "\n"
+    compare(EXPLAIN / f"{code}.stderr", text, update_golden)
+
+
+def test_a_function_that_is_nested_too_deeply(tmp_path: Path, update_golden: bool) -> None:
+    path = tmp_path / "E0506.py"
+    chain = "".join(f"    elif n == {n}:\n        return {n % 3}\n" for n in range(400))
+    start = "@bpf.xdp\ndef prog(ctx: bpf.XdpContext) -> int:\n    n = ctx.ingress_ifindex\n    if n == 500:\n"
+    other = "\n\n@bpf.xdp\ndef other(ctx: bpf.XdpContext) -> int:\n    return XDP_PASS\n"
+    path.write_text(PRELUDE + start + "        return 0\n" + chain + "    return 1\n" + other)
+    sink = check_file(path)
+    assert [diagnostic.code for diagnostic in sink.errors] == ["E0506"]
+    compare(EXPLAIN / "E0506.stderr", rendered(sink), update_golden)
+
+
 def test_every_code_is_shown() -> None:
     """Each code has a rendered diagnostic in this folder, but those that need a broken system to appear."""
     shown = {
@@ -91,5 +122,5 @@ def test_every_code_is_shown() -> None:
 
 def test_nothing_is_expected_of_files_that_are_gone() -> None:
     known = {path.with_suffix(".stderr") for path in FILES} | {EXPLAIN / f"{e.code}.stderr" for e in WITH_EXAMPLES}
-    known.add(EXPLAIN / "E0103.stderr")
+    known |= {EXPLAIN / f"{code}.stderr" for code in ("E0103", "E0506", *UNIMPORTABLE)}
     assert set(ROOT.rglob("*.stderr")) - known == set()

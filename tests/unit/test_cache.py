@@ -12,23 +12,35 @@ import pytest
 PROGRAM = """
 import os
 import pybpfc as bpf
-from pybpfc import u32
+from pybpfc import i32, u32
 from pybpfc.uapi import XDP_DROP, XDP_PASS
 import other
 
 LIMIT = int(os.environ.get("LIMIT", "3"))
+PORTS = [int(port) for port in os.environ.get("PORTS", "80 443").split()]
 seen = bpf.HashMap[u32, u32](max_entries=int(os.environ.get("ENTRIES", "16")))
 
 @bpf.xdp
 def prog(ctx: bpf.XdpContext) -> int:
     seen[1] += 1
+    if ctx.rx_queue_index in PORTS or ctx.rx_queue_index == other.NUMBERS["one"]:
+        return other.low(i32, LIMIT)
     if ctx.rx_queue_index >= 0:
         return other.verdict(LIMIT)
     return XDP_PASS
 """
 OTHER = """
+import os
+from typing import TypeVar
 import pybpfc as bpf
-from pybpfc import i32
+from pybpfc import i32, i64
+
+T = TypeVar("T", bound=int)
+NUMBERS = {"one": int(os.environ.get("ONE", "1"))}
+
+@bpf.func
+def low(kind: type[T], x: i64) -> T:
+    return kind(x)
 
 @bpf.func
 def verdict(limit: i32) -> i32:
@@ -82,7 +94,10 @@ def test_the_same_program_comes_from_the_cache_with_its_warnings(project: Projec
     assert project.compile() == ("cached", rest)
 
 
-@pytest.mark.parametrize("change", [{"LIMIT": "4"}, {"ENTRIES": "32"}], ids=["constant", "map"])
+CHANGES = {"LIMIT": "4", "ENTRIES": "32", "PORTS": "80 444", "ONE": "2"}
+
+
+@pytest.mark.parametrize("change", [{name: value} for name, value in CHANGES.items()], ids=list(CHANGES))
 def test_values_that_the_program_reads_count(project: Project, change: dict[str, str]) -> None:
     assert project.compile(**change)[0] == "llvm"
     assert project.compile(**change)[0] == "cached"

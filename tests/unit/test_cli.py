@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from pybpfc.compiler import STAGES, compile_source, import_file
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+PROGRAMS = {"opensnoop": "on_open", "execsnoop": "on_exec", "syscount": "on_syscall", "xdp_count": "count"}
 
 
 def pybpfc(*words: str) -> subprocess.CompletedProcess[str]:
@@ -33,10 +36,30 @@ def test_compile_writes_an_object(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", [s for s in STAGES if s != "object"])
-def test_every_stage_can_be_shown(stage: str) -> None:
-    result = pybpfc("compile", str(EXAMPLES / "opensnoop.py"), "--emit", stage)
-    assert result.returncode == 0, result.stderr
-    assert "on_open" in result.stdout
+@pytest.mark.parametrize("example", sorted(PROGRAMS))
+def test_every_stage_of_every_example_can_be_shown(example: str, stage: str) -> None:
+    result = pybpfc("compile", str(EXAMPLES / f"{example}.py"), "--emit", stage)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert PROGRAMS[example] in result.stdout
+
+
+@pytest.mark.parametrize("example", sorted(PROGRAMS))
+def test_the_stage_object_is_the_object(example: str, tmp_path: Path) -> None:
+    path = tmp_path / "emitted.o"
+    source = str(EXAMPLES / f"{example}.py")
+    assert pybpfc("compile", source, "--emit", "object", "-o", str(path)).returncode == 0
+    assert path.read_bytes() == compile_source(import_file(source), use_cache=False).elf
+
+
+def test_an_object_is_not_written_to_a_terminal() -> None:
+    for words in (["--emit", "object"], ["-o", "-"]):
+        ours, theirs = pty.openpty()
+        code = "from pybpfc.cli import main; main()"
+        command = [sys.executable, "-c", code, "compile", str(EXAMPLES / "opensnoop.py"), *words]
+        done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        os.close(theirs)
+        os.close(ours)
+        one_line(done, "terminal", "-o")
 
 
 def test_inspect_shows_the_python_lines(tmp_path: Path) -> None:
@@ -65,7 +88,9 @@ def test_kernel() -> None:
     assert refused.returncode == 1
     assert "`events` is BPF_MAP_TYPE_RINGBUF, which came with kernel 5.8; this is compiled for 5.4" in refused.stderr
     assert "BPF_MAP_TYPE_RINGBUF" in pybpfc("compile", "--kernel", "5.4", "-o", "-", source).stderr
-    one_line(pybpfc("check", "--kernel", "new", source), "`new` is no kernel version")
+    wrong = pybpfc("check", "--kernel", "new", source)
+    assert wrong.returncode == 2
+    assert "`new` is no kernel version" in wrong.stderr
     one_line(pybpfc("compile", "--kernel", "6.1", "--cpu", "v4", source), "v4 needs kernel 6.6")
 
 

@@ -17,6 +17,8 @@ CHAPTERS = {
     "E04": "rules",
     "E05": "limits",
     "E06": "backend",
+    "E07": "functions",
+    "E08": "locks",
     "V00": "verifier",
 }
 SPAN = Span("a.py", 1, 1, 1, 2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
 import pybpfc as bpf
-from pybpfc import i32, u32, u64
+from pybpfc import i32, u8, u32, u64
 from pybpfc.lang import intrinsics
 from pybpfc.lang.errors import DeclarationError
 from pybpfc.lang.functions import Function, Kfunc
@@ -102,5 +102,26 @@ def test_intrinsics(name: str) -> None:
     assert made.name == name
     assert made.__doc__
     assert repr(made) == f"<intrinsic bpf.{name}>"
-    with pytest.raises(TypeError, match=f"`bpf.{name}` works inside a BPF program only"):
-        made(1, 2)
+    if made.function is None:
+        with pytest.raises(TypeError, match=f"`bpf.{name}` works inside a BPF program only"):
+            made(1, 2)
+
+
+def test_intrinsics_of_user_space() -> None:
+    @bpf.struct
+    class Record:
+        a: u8
+        b: u32
+        low: Annotated[u8, bpf.bits(4)]
+
+    assert [bpf.size_of(kind) for kind in (u8, u64, bool, Record, Annotated[str, 16])] == [1, 8, 1, 12, 16]
+    assert (bpf.offset_of(Record, "a"), bpf.offset_of(Record, "b")) == (0, 4)
+    for wrong in (lambda: bpf.size_of(str), lambda: bpf.offset_of(str, "a")):
+        with pytest.raises(bpf.AnnotationError):
+            wrong()
+    for name in ("c", "low"):
+        with pytest.raises(AttributeError, match=f"`Record` has no field `{name}`"):
+            bpf.offset_of(Record, name)
+    bpf.static_assert(bpf.size_of(Record) == 12)
+    with pytest.raises(AssertionError, match="too large"):
+        bpf.static_assert(bpf.size_of(Record) < 12, "too large")

@@ -67,5 +67,5 @@ def test_memory(memory: Any) -> None:
 
 
 def test_options_that_make_no_machine() -> None:
-    with pytest.raises(VmError, match="at least one CPU"):
+    with pytest.raises(VmError, match="1 to 8192 CPUs, not 0"):
         Machine(build(mov(0, 0), exit_()), cpus=0)

@@ -134,7 +134,7 @@ _EXAMPLE = re.compile(r"\n(Bad|Good)(?:, for kernel ([\d.]+))?:\n")
 
 PRELUDE = """\
 import enum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import pybpfc as bpf
 from pybpfc import be16, be32, be64, i8, i16, i32, i64, u8, u16, u32, u64

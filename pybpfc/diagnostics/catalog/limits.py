@@ -296,6 +296,20 @@ class TailCallStack(ErrorClass):
     size: int
 
 
+class NestedTooDeeply(ErrorClass):
+    """Statements or expressions within each other, more of them than the compiler follows.
+
+    Each `elif` lies within the one before, and each operator of a long sum within the next. Some hundred levels are
+    too many; a table, such as a map or an array, or several functions say the same with less.
+    """
+
+    code = "E0506"
+    title = "`{name}` is nested too deeply to be compiled"
+    label = "in this function"
+    help = "make a long chain of `elif` a `match` or a map, and a long expression several statements"
+    name: str
+
+
 class VariableTooLarge(ErrorClass):
     """One local variable is larger than the stack.
 
@@ -335,9 +349,9 @@ class VariableTooLarge(ErrorClass):
 
 
 class LoopTooLong(ErrorClass):
-    """A constant loop runs more often than the verifier follows.
+    """A loop has more rounds than a loop can have.
 
-    The verifier follows every round of a loop and gives up after a million instructions.
+    The verifier follows the rounds of short loops; those of long ones are made by `bpf_loop`, 8,388,608 at most.
 
     Bad:
 
@@ -351,15 +365,16 @@ class LoopTooLong(ErrorClass):
 
         @bpf.xdp
         def prog(ctx: bpf.XdpContext) -> int:
-            for i in range(64):
-                print(f"{i}")
+            for i in range(100):
+                for j in range(1_000_000):
+                    print(f"{i} {j}")
             return XDP_PASS
     """
 
     code = "E0508"
-    title = "{count} rounds are more than the verifier follows"
+    title = "{count} rounds are more than a loop can make"
     label = "too many rounds"
-    help = "use `bpf.loop(n, fn, ctx)` or `bpf.iter_num(a, b)`, which the verifier checks once"
+    help = "put one loop into another; each makes 8,388,608 rounds at most"
     count: int
 
 
@@ -398,3 +413,56 @@ class EndlessLoop(ErrorClass):
         "change the condition inside, or leave by `break`; for a number of rounds write `for i in range(64)`, "
         "`for i in bpf.iter_num(a, b)`, `bpf.loop(n, fn, ctx)`, or `for k, v in m.items()` over a map"
     )
+
+
+class RebindsOutside(ErrorClass):
+    """A loop's body makes a name from outside stand for another struct or array.
+
+    Names of structs and arrays are references. The body of a loop that `bpf_loop` or `bpf_for_each_map_elem` runs is a
+    function of its own, which the verifier does not let keep references to the stack outside of itself.
+
+    Bad:
+
+        @bpf.struct
+        class Seen:
+            key: u32
+            count: u64
+
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            most = Seen()
+            for key, count in counts.items():
+                if count > most.count:
+                    most = Seen(key=key, count=count)
+            return XDP_PASS if most.key else XDP_DROP
+
+    Good:
+
+        @bpf.struct
+        class Seen:
+            key: u32
+            count: u64
+
+
+        counts = bpf.HashMap[u32, u64](max_entries=64)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            most = Seen()
+            for key, count in counts.items():
+                if count > most.count:
+                    most.key = key
+                    most.count = count
+            return XDP_PASS if most.key else XDP_DROP
+    """
+
+    code = "E0510"
+    title = "`{name}` cannot stand for another struct or array inside this loop"
+    label = "not possible in a loop that a helper runs"
+    help = "set its fields or elements, or give what is made inside a name of its own"
+    name: str

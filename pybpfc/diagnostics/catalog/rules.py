@@ -273,10 +273,11 @@ class ReservationLeak(ErrorClass):
     """
 
     code = "E0410"
-    title = "`{name}` is neither submitted nor discarded on this path"
+    title = "`{name}` is {open} on this path"
     label = "the function ends here"
     help = "call `submit` or `discard` on every path where the reservation is not None"
     name: str
+    open: str = "neither submitted nor discarded"
 
 
 class UseAfterRelease(ErrorClass):
@@ -326,11 +327,12 @@ class UseAfterRelease(ErrorClass):
     """
 
     code = "E0411"
-    title = "`{name}` {certainty} submitted or discarded"
-    label = "used after its release"
+    title = "`{name}` {certainty} {given_back}"
+    label = "used afterwards"
     help = "write all fields before `submit`"
     name: str
     certainty: str
+    given_back: str = "submitted or discarded"
 
 
 class ReservationOverwritten(ErrorClass):
@@ -383,10 +385,136 @@ class ReservationOverwritten(ErrorClass):
     """
 
     code = "E0412"
-    title = "`{name}` still holds a reservation"
+    title = "`{name}` still holds a {noun}"
     label = "overwritten here"
-    help = "submit or discard it first"
+    help = "give it back first"
     name: str
+    noun: str = "reservation"
+
+
+class ReleasedInLoop(ErrorClass):
+    """A reservation made before a loop is given back in a loop that a helper runs.
+
+    The body of `bpf.loop`, of `for i in bpf.iter_num(a, b)` and of loops over maps is a function that the kernel calls
+    in each round; the verifier lets it give back only what it took in the same round.
+
+    Bad:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            for i in bpf.iter_num(0, 8):
+                events.submit(event)
+                break
+            return XDP_PASS
+
+    Good:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            for i in bpf.iter_num(0, 8):
+                event.value += 1
+            events.submit(event)
+            return XDP_PASS
+    """
+
+    code = "E0414"
+    title = "`{name}` was taken before this loop and is given back in it"
+    label = "in a function that the helper runs"
+    help = "give it back behind the loop, or take it in the loop"
+    name: str
+
+
+class TestedInLoop(ErrorClass):
+    """What was taken before a loop that a helper runs is tested for None in it.
+
+    The body of such a loop is a function that the kernel calls in each round. Where the test shows that nothing was
+    taken, older kernels (6.1 is one) lose track of it, as it was not this function that took it.
+
+    Bad:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            for i in bpf.iter_num(0, 8):
+                if event is not None:
+                    event.value += 1
+            if event is not None:
+                events.submit(event)
+            return XDP_PASS
+
+    Good:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            event = events.reserve()
+            if event is None:
+                return XDP_PASS
+            for i in bpf.iter_num(0, 8):
+                event.value += 1
+            events.submit(event)
+            return XDP_PASS
+    """
+
+    code = "E0445"
+    title = "`{name}` was taken before this loop and is tested for None in it"
+    label = "in a function that the helper runs"
+    help = "test it before the loop: `if {name} is None:` and leave"
+    name: str
+
+
+class TailCallInLoop(ErrorClass):
+    """A tail call in a loop that a helper runs.
+
+    The body of `bpf.loop`, of `for i in bpf.iter_num(a, b)` and of loops over maps is a function that the kernel calls
+    in each round. A tail call would leave that function, not the program; the verifier refuses it.
+
+    Bad:
+
+        programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in bpf.iter_num(0, 4):
+                programs.tail_call(ctx, 1)
+            return XDP_PASS
+
+    Good:
+
+        programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            for i in bpf.iter_num(0, 4):
+                if i == 3:
+                    break
+            programs.tail_call(ctx, 1)
+            return XDP_PASS
+    """
+
+    code = "E0415"
+    title = "a tail call cannot be made in a loop that a helper runs"
+    label = "in a function that the helper runs"
+    help = "leave the loop with `break` and make the tail call behind it"
 
 
 class NotAReservation(ErrorClass):
@@ -588,6 +716,54 @@ class FeatureTooNew(ErrorClass):
     feature: str
     since: str
     kernel: str
+
+
+class TailCallTypes(ErrorClass):
+    """Programs of different types make tail calls through the same program array.
+
+    A program array belongs to the type of the first program that uses it; the kernel refuses programs of another type.
+
+    Bad:
+
+        programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def early(ctx: bpf.XdpContext) -> int:
+            programs.tail_call(ctx, 0)
+            return XDP_PASS
+
+
+        @bpf.tc
+        def late(ctx: bpf.TcContext) -> int:
+            programs.tail_call(ctx, 0)
+            return TC_ACT_OK
+
+    Good:
+
+        early_programs = bpf.ProgArray(max_entries=4)
+        late_programs = bpf.ProgArray(max_entries=4)
+
+
+        @bpf.xdp
+        def early(ctx: bpf.XdpContext) -> int:
+            early_programs.tail_call(ctx, 0)
+            return XDP_PASS
+
+
+        @bpf.tc
+        def late(ctx: bpf.TcContext) -> int:
+            late_programs.tail_call(ctx, 0)
+            return TC_ACT_OK
+    """
+
+    code = "E0430"
+    title = "`{map}` is used by {first} programs and cannot be used by {second} programs too"
+    label = "used by {second} programs here"
+    help = "declare a program array for each type of program"
+    map: str
+    first: str
+    second: str
 
 
 class HelperNeedsGpl(ErrorClass):
@@ -890,11 +1066,43 @@ class ReturnRange(ErrorClass):
     """
 
     code = "E0435"
-    title = "{hook} programs return {range}, not {value}"
-    label = "the kernel refuses {value}"
+    title = "`{hook}` programs return {range}, not {value}"
+    label = "is not among them"
     hook: str
     range: str
-    value: int
+    value: str
+
+
+class ReturnUnproven(ErrorClass):
+    """A program's result is not seen to be one that its hook allows.
+
+    For some hooks the kernel refuses a program unless it sees that each result is one that the hook knows: from
+    constants, comparisons, `min` and `max`, `%`, `&`, narrow types, and the results of functions, along each path.
+
+    Bad:
+
+        marks = bpf.HashMap[u32, u32](max_entries=16)
+
+
+        @bpf.cgroup_skb_ingress
+        def prog(ctx: bpf.CgroupSkbContext) -> int:
+            return i32(marks.get(ctx.protocol, 0))
+
+    Good:
+
+        marks = bpf.HashMap[u32, u32](max_entries=16)
+
+
+        @bpf.cgroup_skb_ingress
+        def prog(ctx: bpf.CgroupSkbContext) -> int:
+            return 1 if marks.get(ctx.protocol, 0) else 0
+    """
+
+    code = "E0439"
+    title = "`{hook}` programs return {range}, and this may be something else"
+    label = "may be any number"
+    hook: str
+    range: str
 
 
 class ContextIndex(ErrorClass):
@@ -1040,3 +1248,79 @@ class NoPrograms(ErrorClass):
     label = "nothing to compile"
     help = "decorate a function with a hook, such as `@bpf.xdp`"
     module: str
+
+
+class KernelFunctionCall(ErrorClass):
+    """A program uses a kernel function (kfunc).
+
+    Kernel functions are found in the kernel's BTF when a program is loaded; the compiler cannot do so yet. Helpers have
+    fixed numbers and work.
+
+    Bad:
+
+        @bpf.kfunc
+        def bpf_cpumask_first(mask: u64) -> u32: ...
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print(f"{bpf_cpumask_first(3)}")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print(f"{bpf_get_smp_processor_id()}")
+            return XDP_PASS
+    """
+
+    code = "E0443"
+    title = "`{name}` is a kernel function (kfunc), which programs in Python cannot use yet"
+    label = "not supported yet"
+    help = "use a helper of `pybpfc.helpers`, or write this program in C: `bpf.load` takes its object too"
+    name: str
+
+
+class KernelTypeUse(ErrorClass):
+    """A program uses a type of the kernel.
+
+    Where the members of the kernel's structures are is found in the kernel's BTF when a program is loaded; the compiler
+    cannot do so yet.
+
+    Bad:
+
+        @bpf.kernel_struct
+        class task_struct:
+            pid: i32
+
+
+        @bpf.func
+        def pid_of(task: task_struct) -> i32:
+            return task.pid
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+
+    Good:
+
+        @bpf.func
+        def pid_of_current() -> u32:
+            return u32(bpf_get_current_pid_tgid() >> 32)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS
+    """
+
+    code = "E0444"
+    title = "`{name}` is a type of the kernel, which programs in Python cannot use yet"
+    label = "not supported yet"
+    help = (
+        "use what helpers tell, or read from an address by `bpf_probe_read_kernel`; or write this program in C: "
+        "`bpf.load` takes its object too"
+    )
+    name: str

@@ -68,6 +68,33 @@ class SourceChanged(ErrorClass):
     name: str
 
 
+class InvalidSyntax(ErrorClass):
+    """The file is not Python: its parser refuses it.
+
+    Nothing else of the file can be checked before this is corrected. The words are those of the Python that runs
+    pybpfc; syntax that came with a later Python is an error too.
+    """
+
+    code = "E0104"
+    title = "this is not valid Python: {reason}"
+    label = "refused by the parser"
+    reason: str
+
+
+class ImportFails(ErrorClass):
+    """Running the file, as `import` does, raised an exception.
+
+    A file of programs is a Python module: it is run up to its end, which declares its maps and programs, and compiled
+    then. What is to happen only when the file is started as a script, such as loading the programs, stands under
+    `if __name__ == "__main__":`.
+    """
+
+    code = "E0105"
+    title = "importing this file fails: {reason}"
+    label = "raised while this ran"
+    reason: str
+
+
 class UnresolvedAnnotation(ErrorClass):
     """An annotation could not be evaluated.
 
@@ -633,10 +660,10 @@ class ContainerLiteral(ErrorClass):
 
 
 class SequenceValue(ErrorClass):
-    """A list or tuple is used as a value.
+    """A list is used as a value, or an empty tuple.
 
-    Tuples and lists are written where they are taken apart at once, as in `a, b = b, a` or `x in (1, 2)`. They are
-    not values that can be kept.
+    Lists are written where they are taken apart at once, as in `a, b = b, a` or `x in [1, 2]`, or as the first value
+    of an array. They are not values that can be kept.
 
     Bad:
 
@@ -911,7 +938,9 @@ class FormattedString(ErrorClass):
 class FormatSpec(ErrorClass):
     """A format specification that the kernel cannot carry out.
 
-    The kernel's formatting knows integers, characters, addresses and text, with a width and leading zeros.
+    The kernel's formatting knows integers, characters, addresses and text, with a width, a side, leading zeros and
+    signs. Constants are formatted by the compiler, in any way that Python knows. Widths, sides, `X`, `c`, a percent
+    sign and more than one text in a line need kernel 5.13, more than three values 5.16.
 
     Bad:
 
@@ -936,6 +965,33 @@ class FormatSpec(ErrorClass):
     help = "integers take `d`, `x`, `X`, `#x`, `08x`, `c`; pointers `p`; text `s`"
     spec: str
     type: str
+
+
+class UnprintableText(ErrorClass):
+    """Text for the trace has characters that the kernel refuses.
+
+    The kernel prints ASCII and white space only; a line with anything else is not written at all.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print("größer")
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            print("larger")
+            return XDP_PASS
+    """
+
+    code = "E0150"
+    title = "the kernel does not print {char}"
+    label = "the whole line would be lost"
+    help = "write it in ASCII, or send the value in an event and print it in user space"
+    char: str
 
 
 class AssignmentTarget(ErrorClass):
@@ -1216,6 +1272,37 @@ class NotIterable(ErrorClass):
     what: str
 
 
+class LoopAsValue(ErrorClass):
+    """What makes a loop is used as a value.
+
+    `bpf.iter_num` and a map's `items`, `keys` and `values` stand behind `for … in`; `bpf.loop` is a statement of its
+    own, whose result can be assigned to a name.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            numbers = bpf.iter_num(0, ctx.rx_queue_index)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            total = 0
+            for i in bpf.iter_num(0, ctx.rx_queue_index):
+                total += i
+            return XDP_PASS if total else XDP_DROP
+    """
+
+    code = "E0147"
+    title = "`{what}` is no value in a BPF program"
+    label = "a loop"
+    help = "write `{use}`"
+    what: str
+    use: str
+
+
 class MapMethodAsValue(ErrorClass):
     """A map's method is named but not called.
 
@@ -1278,7 +1365,7 @@ class UnpackCount(ErrorClass):
 class NotUnpackable(ErrorClass):
     """A statement binds names in a form that is not supported.
 
-    Only a tuple that is written out can be unpacked.
+    Tuples and arrays can be unpacked: they have a fixed number of elements.
 
     Bad:
 

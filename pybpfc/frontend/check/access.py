@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 
 from pybpfc.diagnostics import catalog
-from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
@@ -18,12 +17,14 @@ from pybpfc.frontend.check.conversion import (
     space_of,
     to_number,
 )
-from pybpfc.frontend.check.flow import FAILED, HELD, RELEASED
 from pybpfc.frontend.check.ranges import upper_bound
+from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType, DataLoc
 from pybpfc.frontend.symbols import (
     ConstInt,
+    ConstSequence,
     ConstText,
+    Foreign,
     GlobalSymbol,
     MapSymbol,
     Namespace,
@@ -31,6 +32,9 @@ from pybpfc.frontend.symbols import (
     Symbol,
     Undefined,
 )
+from pybpfc.frontend.tuples import TupleType
+from pybpfc.lang.functions import Kfunc
+from pybpfc.lang.kernel_names import KernelFunction, KernelType
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -63,6 +67,10 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
             view = View.STR if symbol.is_str else View.BYTES
             length = len(symbol.value) + (1 if symbol.is_str else 0)
             return t.Text(span, Array(Int(8, symbol.is_str), length, view), symbol.value, symbol.is_str)
+        case ConstSequence():
+            from pybpfc.frontend.check.containers import array_of
+
+            return array_of(c, node, symbol)
         case NoneSymbol():
             return t.NoneValue(span, VOID)
         case MapSymbol():
@@ -73,7 +81,18 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
         case Undefined():
             return undefined(c, node, symbol)
         case _:
-            return c.error(catalog.NotAValue(symbol.describe()), node)
+            return c.error(kernel_name(symbol) or catalog.NotAValue(symbol.describe()), node)
+
+
+def kernel_name(symbol: Symbol) -> catalog.ErrorClass | None:
+    """The mistake of using a function or a type of the kernel; None for other symbols."""
+    match symbol:
+        case Foreign(value=Kfunc() | KernelFunction() as function):
+            return catalog.KernelFunctionCall(function.name)
+        case Foreign(value=type() as cls) if issubclass(cls, KernelType):
+            return catalog.KernelTypeUse(cls.__name__)
+        case _:
+            return None
 
 
 def undefined(c: FunctionChecker, node: ast.expr, symbol: Undefined) -> t.Expr:
@@ -140,7 +159,7 @@ def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct
     if field is None:
         where = c.name_span(node)
         helps = catalog.did_you_mean(node.attr, struct.by_name, where)
-        return c.error(catalog.UnknownField(struct.name, node.attr), where, helps=helps)
+        return c.error(catalog.UnknownField(str(struct), node.attr), where, helps=helps)
     if space_of(base) in FOREIGN:
         return foreign_member(c, node, base, struct, field)
     type = field.type.host if isinstance(field.type, Int) else field.type
@@ -160,29 +179,18 @@ def _context_member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, conte
     return t.ContextMember(span, type, base, field.name, field.offset, field.name in context.writable)
 
 
-def check_not_released(c: FunctionChecker, base: t.Expr) -> None:
-    """A ring buffer record must not be touched once it was submitted or discarded."""
-    if isinstance(base, t.ReadVariable) and c.flow is not None:
-        stages = c.flow.reservations.get(base.variable, frozenset())
-        if RELEASED in stages:
-            maybe = HELD in stages
-            declared = [Label(base.variable.span, "reserved here")]
-            c.error(
-                catalog.UseAfterRelease(base.variable.name, "may already be" if maybe else "is already"),
-                base.span,
-                labels=declared,
-            )
-            c.flow.reservations[base.variable] = frozenset({FAILED})
-
-
 # ---------------------------------------------------------------------------------- subscripts
 
 
 def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
     """`base[index]`."""
+    from pybpfc.frontend.check import containers
     from pybpfc.frontend.check.expressions import check
 
     assert isinstance(node, ast.Subscript)
+    constants = containers.container(c, node.value)
+    if constants is not None:
+        return containers.constant_subscript(c, node, constants)
     base = check(c, node.value)
     if isinstance(base.type, Error):
         return base
@@ -199,6 +207,7 @@ def check_subscript(c: FunctionChecker, node: ast.expr) -> t.Expr:
 def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     """An element of an array, or of the memory behind a pointer."""
     from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.tuples import tuple_element
 
     check_not_released(c, base)
     if isinstance(base.type, Pointer):
@@ -207,6 +216,8 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         if not is_aggregate(base.type.to):
             return _pointer_element(c, node, base, base.type)
         base = place(base)
+    if isinstance(base.type, TupleType):
+        return tuple_element(c, node, base, base.type)
     if isinstance(base, t.Text) and base.is_str:
         return c.error(catalog.NotIndexable(describe(base)), node)
     if isinstance(base, t.Text):

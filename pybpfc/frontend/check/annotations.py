@@ -12,4 +12,4 @@ from pybpfc.lang.types import ERROR, Type
 def resolve_annotation(c: FunctionChecker, node: ast.expr) -> Type:
     """The type of an annotation, or `ERROR` after a diagnostic."""
     with c.reporting():
-        return annotation_type(c.unit, c.captured, node) or ERROR
+        return annotation_type(c.unit, c.captured, node, tuples=True) or ERROR

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import ast
-import re
 
-from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.compile_time import check_offset_of, check_size_of
+from pybpfc.frontend.check.containers import container
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, is_optional, may_be_none, place, to_number
-from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.conversion import coerce, describe, is_optional, may_be_none, place, to_number
+from pybpfc.frontend.check.printing import check_print, check_snprintf
 from pybpfc.frontend.check.reductions import check_reduction
-from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
+from pybpfc.frontend.symbols import ConstSequence
+from pybpfc.frontend.tuples import TupleType
+from pybpfc.ir.ops import ArithOp, AtomicOp, Predicate
 from pybpfc.lang.types import (
     BOOL,
     ERROR,
     I64,
-    VOID,
     Array,
     Bool,
     Error,
-    Int,
     Pointer,
-    Space,
     View,
     as_int,
     is_integer,
@@ -47,7 +46,7 @@ def check_builtin(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         case "bool" | "int":
             return _to_number(c, node, name)
         case "print":
-            return _print(c, node)
+            return check_print(c, node)
         case "range":
             return c.error(catalog.NotAValue("`range` outside a `for` loop"), node)
         case "enumerate" | "zip" | "reversed":
@@ -97,6 +96,8 @@ def _one(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
 def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
     from pybpfc.frontend.check.expressions import literal
 
+    if len(node.args) == 1 and not node.keywords and (held := container(c, node.args[0])) is not None:
+        return literal(c, node, len(held.values if isinstance(held, ConstSequence) else held.items))
     operand = place(_one(c, node, "len"))
     if isinstance(operand.type, Error):
         return operand
@@ -104,6 +105,8 @@ def _len(c: FunctionChecker, node: ast.Call) -> t.Expr:
         return literal(c, node, len(operand.value))
     if isinstance(operand.type, Array) and operand.type.view is not View.STR:
         return literal(c, node, operand.type.length)
+    if isinstance(operand.type, TupleType):
+        return literal(c, node, len(operand.type.fields))
     return c.error(catalog.TypeMismatch("an array", describe(operand)), node)
 
 
@@ -141,95 +144,6 @@ def _to_number(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     return coerce(c, to_number(operand), I64, "int()") if is_integer(operand.type) else convert(c, node, operand, I64)
 
 
-# --------------------------------------------------------------------------------------- print
-
-_SPEC = re.compile(r"(?P<alternate>#?)(?P<zero>0?)(?P<width>\d*)(?P<conversion>[dxXuocsp]?)\Z")
-
-
-def _print(c: FunctionChecker, node: ast.Call) -> t.Expr:
-    """`print(f"…")`: a line of the trace pipe."""
-    if len(node.args) != 1 or node.keywords:
-        return c.error(
-            catalog.ArgumentCount("print", "one string or f-string", len(node.args) + len(node.keywords)), node
-        )
-    parts, values = format_parts(c, node.args[0])
-    if parts is None:
-        return t.Invalid(c.span(node), ERROR)
-    if len(values) > MAX_PRINTED:
-        return c.error(catalog.ArgumentCount("print", f"at most {MAX_PRINTED} values", len(values)), node)
-    available(c, c.span(node.func), HELPERS["bpf_trace_printk"])
-    return t.Printing(c.span(node), VOID, tuple(parts), tuple(values))
-
-
-MAX_PRINTED = 12
-"""`bpf_trace_vprintk` takes this many values (MAX_BPRINTF_VARARGS)."""
-
-
-def format_parts(c: FunctionChecker, node: ast.expr) -> tuple[list[str | FormatSpec] | None, list[t.Expr]]:
-    """An f-string or string as constant text and values; None after a diagnostic."""
-    parts: list[str | FormatSpec] = []
-    values: list[t.Expr] = []
-    pieces: list[ast.expr] = node.values if isinstance(node, ast.JoinedStr) else [node]
-    failed = False
-    for piece in pieces:
-        if isinstance(piece, ast.Constant) and isinstance(piece.value, str):
-            parts.append(piece.value)
-        elif isinstance(piece, ast.FormattedValue):
-            formatted = _formatted(c, piece, node)
-            failed = failed or formatted is None
-            if formatted is not None:
-                parts.append(formatted[0])
-                values.append(formatted[1])
-        else:
-            c.error(catalog.TypeMismatch("a string or an f-string", "another expression"), piece)
-            failed = True
-    return (None if failed else parts), values
-
-
-def _formatted(c: FunctionChecker, node: ast.FormattedValue, whole: ast.expr) -> tuple[FormatSpec, t.Expr] | None:
-    from pybpfc.frontend.check.expressions import check
-
-    value = place(check(c, node.value))
-    if is_optional(value):
-        value = may_be_none(c, value)
-    if isinstance(value.type, Error):
-        return None
-    spec = ""
-    if isinstance(node.format_spec, ast.JoinedStr):
-        spec = "".join(str(p.value) for p in node.format_spec.values if isinstance(p, ast.Constant))
-    found = _SPEC.match(spec)
-    if found is None or node.conversion != -1:
-        # the whole text: before 3.12 Python does not say where in it a value stands
-        c.error(catalog.FormatSpec(spec or f"!{chr(node.conversion)}", describe(value)), whole)
-        return None
-    conversion = found["conversion"] or _default_conversion(value)
-    if conversion == "s" and isinstance(value.type, Array) and value.type.view is View.STR:
-        pass
-    elif is_aggregate(value.type) or conversion == "s" or isinstance(value, t.MapObject | t.Text):
-        c.error(catalog.FormatSpec(conversion, describe(value)), whole)
-        return None
-    else:
-        value = to_number(value)
-        if isinstance(value, t.Literal) and value.untyped:
-            value = coerce(c, value, value.type, "print")
-    width = int(found["width"] or 0)
-    return FormatSpec(conversion, width, bool(found["zero"]), bool(found["alternate"])), value
-
-
-def _default_conversion(value: t.Expr) -> str:
-    match value.type:
-        case Array():
-            return "s"
-        case Int(signed=False) | Bool():
-            return "u"
-        case Pointer(space=Space.KERNEL):
-            return "p"
-        case Pointer():
-            return "x"
-        case _:
-            return "d"
-
-
 # ---------------------------------------------------------------------------------- intrinsics
 
 _ATOMICS = {
@@ -247,9 +161,19 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     if name == "atomic_sub" or name in _ATOMICS:
         return _atomic(c, node, name)
     if name == "printk":
-        return _print(c, node)
-    if name in ("sizeof", "size_of"):
-        return _size_of(c, node, name)
+        return check_print(c, node)
+    if name == "snprintf":
+        return check_snprintf(c, node)
+    if name == "size_of":
+        return check_size_of(c, node)
+    if name == "offset_of":
+        return check_offset_of(c, node)
+    if name == "static_assert":
+        return c.error(catalog.NotAValue("`bpf.static_assert`, a statement,"), node)
+    if name == "loop":
+        return c.error(catalog.LoopAsValue("bpf.loop(…)", "done = bpf.loop(n, fn, ctx)"), node)
+    if name == "iter_num":
+        return c.error(catalog.LoopAsValue("bpf.iter_num(…)", "for i in bpf.iter_num(a, b):"), node)
     from pybpfc.frontend.check import kernel_types
 
     if name in kernel_types.QUESTIONS:
@@ -283,14 +207,3 @@ def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         value = t.Arithmetic(value.span, value.type, ArithOp.SUB, zero, value)
     op = _ATOMICS.get(name, AtomicOp.ADD)
     return t.AtomicOperation(c.span(node), target.type, op, target, value, expected, fetch=True)
-
-
-def _size_of(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
-    from pybpfc.frontend.check.access import resolve_static
-    from pybpfc.frontend.check.expressions import literal
-    from pybpfc.frontend.symbols import TypeSymbol
-
-    symbol = resolve_static(c, node.args[0]) if len(node.args) == 1 else None
-    if not isinstance(symbol, TypeSymbol):
-        return c.error(catalog.TypeExpected(name), node)
-    return literal(c, node, size_of(symbol.type))

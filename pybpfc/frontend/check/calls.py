@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import builtins, helpers
 from pybpfc.frontend.check.access import (
-    check_not_released,
+    kernel_name,
     resolve_static,
     undefined,
 )
@@ -20,13 +19,14 @@ from pybpfc.frontend.check.conversion import (
     coerce,
     coerce_member,
     describe,
-    is_aggregate,
     is_optional,
     may_be_none,
     place,
     to_number,
 )
+from pybpfc.frontend.check.function_calls import call_function
 from pybpfc.frontend.check.map_methods import check_map_method
+from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.frontend.symbols import (
@@ -35,7 +35,6 @@ from pybpfc.frontend.symbols import (
     FunctionSymbol,
     HelperSymbol,
     IntrinsicSymbol,
-    Parameter,
     Symbol,
     TypeSymbol,
     Undefined,
@@ -79,6 +78,8 @@ def check_call(c: FunctionChecker, node: ast.expr) -> t.Expr:
 
 
 def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
+    if (mistake := kernel_name(symbol)) is not None:
+        return c.error(mistake, node.func)
     match symbol:
         case TypeSymbol(type=Struct() as struct):
             return new_struct(c, node, struct)
@@ -190,86 +191,6 @@ def fit(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t.Expr:
     return coerce(c, value, to.host if isinstance(to, Int) else to, what)
 
 
-# ----------------------------------------------------------------------------------- functions
-
-
-def call_function(c: FunctionChecker, node: ast.Call, symbol: FunctionSymbol) -> t.Expr:
-    """A call of a `@bpf.func` function, its arguments bound by position, keyword and default."""
-    signature = c.unit.signature(symbol.function)
-    if signature is None:
-        return t.Invalid(c.span(node), ERROR)
-    key = c.unit.request(symbol.function, c.span(node), c.caller)  # also for a wrong call: its own mistakes count too
-    bound = bind_arguments(c, node, symbol.function.name, signature.params)
-    if bound is None:
-        return t.Invalid(c.span(node), ERROR)
-    args: list[t.Expr] = []
-    for parameter, value in zip(signature.params, bound, strict=True):
-        argument = pass_argument(c, value, parameter)
-        args.append(argument)
-    if any(isinstance(a.type, Error) for a in args):
-        return t.Invalid(c.span(node), ERROR)
-    result = signature.result
-    return t.CallFunction(c.span(node), result, key, tuple(args))
-
-
-def bind_arguments(c: FunctionChecker, node: ast.Call, name: str, params: Sequence[Parameter]) -> list[t.Expr] | None:
-    """The arguments in the order of the parameters; None after a diagnostic."""
-    from pybpfc.frontend.check.expressions import check, literal
-
-    given: dict[str, ast.expr] = {}
-    if len(node.args) > len(params):
-        expected = f"{len(params)} argument{'s' if len(params) != 1 else ''}"
-        c.refuse_call(catalog.ArgumentCount(name, expected, len(node.args)), node, node)
-        return None
-    for parameter, argument in zip(params, node.args, strict=False):
-        given[parameter.name] = argument
-    names = [p.name for p in params]
-    for keyword in node.keywords:
-        if keyword.arg not in names:
-            where = c.name_span(keyword)
-            helps = catalog.did_you_mean(keyword.arg or "", names, where)
-            c.refuse_call(catalog.UnknownKeyword(name, keyword.arg or ""), where, node, helps)
-            return None
-        if keyword.arg in given:
-            c.refuse_call(catalog.RepeatedArgument(name, keyword.arg), c.name_span(keyword), node)
-            return None
-        given[keyword.arg] = keyword.value
-    values: list[t.Expr] = []
-    for parameter in params:
-        if parameter.name in given:
-            values.append(check(c, given[parameter.name]))
-        elif parameter.default is not None:
-            values.append(literal(c, node, parameter.default))
-        else:
-            c.error(catalog.MissingArgument(name, parameter.name), node)
-            return None
-    return values
-
-
-def pass_argument(c: FunctionChecker, value: t.Expr, parameter: Parameter) -> t.Expr:
-    """An argument as the parameter takes it; aggregates go by reference."""
-    to = parameter.type
-    if isinstance(value.type, Error):
-        return value
-    if isinstance(to, Pointer) and is_aggregate(to.to):
-        if isinstance(value, t.Text) and isinstance(to.to, Array):
-            stored = fit(c, value, to.to, f"parameter `{parameter.name}`")
-            if isinstance(stored.type, Error):
-                return stored
-            value = t.NewArray(value.span, to.to, stored)
-        if isinstance(value.type, Pointer) and value.type.to == to.to:
-            if value.type.nullable and not to.nullable:
-                return may_be_none(c, value)
-            return value
-        if (
-            isinstance(value.type, Pointer)
-            and isinstance(value.type.to, ContextType)
-            and isinstance(to.to, ContextType)
-        ):
-            return value
-    return coerce(c, value, to, f"parameter `{parameter.name}`")
-
-
 # ------------------------------------------------------------------------------------- methods
 
 
@@ -292,23 +213,8 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
         method = c.unit.method(target.type.cls, func.attr)
         if method is not None:
             check_not_released(c, base)
-            return _call_struct_method(c, node, base, method)
+            return call_function(c, node, method, base)
     return c.error(catalog.NoSuchMethod(describe(target), func.attr), c.name_span(func))
-
-
-def _call_struct_method(c: FunctionChecker, node: ast.Call, base: t.Expr, method: FunctionSymbol) -> t.Expr:
-    signature = c.unit.signature(method.function)
-    if signature is None:
-        return t.Invalid(c.span(node), ERROR)
-    key = c.unit.request(method.function, c.span(node), c.caller)
-    bound = bind_arguments(c, node, method.function.name, signature.params[1:])
-    if bound is None:
-        return t.Invalid(c.span(node), ERROR)
-    pairs = zip(signature.params, [base, *bound], strict=True)
-    args = [pass_argument(c, value, parameter) for parameter, value in pairs]
-    if any(isinstance(a.type, Error) for a in args):
-        return t.Invalid(c.span(node), ERROR)
-    return t.CallFunction(c.span(node), signature.result, key, tuple(args))
 
 
 def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:

@@ -13,6 +13,7 @@ from pybpfc.frontend.check.conversion import FOREIGN, coerce, describe, is_optio
 from pybpfc.frontend.check.equality import comparable_aggregates, compare_aggregates
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.ranges import narrow_by_comparison
+from pybpfc.frontend.check.references import check_tested
 from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.ir.ops import Predicate
 from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Pointer, Type, View, is_integer
@@ -107,6 +108,7 @@ def _check_is(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, comparator: 
         return expr, null, nonnull
     variable = _variable_of(operand)
     if variable is not None:
+        check_tested(c, operand.span, variable)
         null.narrow(variable, null=True)
         nonnull.narrow(variable, null=False)
     zero = t.Literal(operand.span, operand.type, 0)
@@ -125,6 +127,7 @@ def _check_truth(c: FunctionChecker, node: ast.expr) -> Outcome:
     when_true, when_false = flow.copy(), flow.copy()
     variable = _variable_of(operand)
     if variable is not None and isinstance(operand.type, Pointer):
+        check_tested(c, c.span(node), variable)
         when_true.narrow(variable, null=False)
         when_false.narrow(variable, null=True)
     if isinstance(operand, t.Literal):
@@ -338,29 +341,37 @@ def _compare_text(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.E
     return t.TextComparison(c.span(node), BOOL, lhs, rhs, negated=isinstance(op, ast.NotEq))
 
 
+def check_one_of(c: FunctionChecker, node: ast.Compare, left: t.Expr, elements: list[t.Expr]) -> t.Expr:
+    """Whether a value, computed once, equals one of others."""
+    if isinstance(left.type, Error):
+        return left
+    held: t.Expr = left
+    parts: list[t.Expr] = []
+    if is_integer(left.type) and not isinstance(left, t.Literal | t.ReadVariable):
+        variable = c.temporary(left.type, left.span)
+        held = t.ReadVariable(left.span, left.type, variable)
+        left = t.Assignment(left.span, left.type, variable, left)
+    for element in elements:
+        parts.append(compare(c, node, ast.Eq(), left, element))
+        left = held
+    if any(isinstance(p.type, Error) for p in parts):
+        return t.Invalid(c.span(node), ERROR)
+    return t.Logical(c.span(node), BOOL, False, tuple(parts))
+
+
 def _check_in(c: FunctionChecker, node: ast.Compare) -> t.Expr:
     """`key in map`, or a value in a constant tuple."""
+    from pybpfc.frontend.check import containers
     from pybpfc.frontend.check.expressions import check
     from pybpfc.frontend.check.map_methods import check_contains
     from pybpfc.frontend.check.reductions import check_array_contains, is_number_array
 
     container = node.comparators[0]
     if isinstance(container, ast.Tuple | ast.List | ast.Set) and container.elts:
-        left = check(c, node.left)
-        if isinstance(left.type, Error):
-            return left
-        held: t.Expr = left
-        parts: list[t.Expr] = []
-        if is_integer(left.type) and not isinstance(left, t.Literal | t.ReadVariable):
-            variable = c.temporary(left.type, left.span)
-            held = t.ReadVariable(left.span, left.type, variable)
-            left = t.Assignment(left.span, left.type, variable, left)
-        for element in container.elts:
-            parts.append(compare(c, node, ast.Eq(), left, check(c, element)))
-            left = held
-        if any(isinstance(p.type, Error) for p in parts):
-            return t.Invalid(c.span(node), ERROR)
-        return t.Logical(c.span(node), BOOL, False, tuple(parts))
+        return check_one_of(c, node, check(c, node.left), [check(c, element) for element in container.elts])
+    constants = containers.container(c, container)
+    if constants is not None:
+        return containers.check_contains(c, node, constants)
     target = check(c, container)
     if isinstance(target, t.MapObject):
         return check_contains(c, node, target)

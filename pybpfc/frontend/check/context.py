@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
-from pybpfc.frontend.check.flow import HELD, NULL, Flow, merge
+from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.inner_maps import inner_map
-from pybpfc.frontend.symbols import GlobalSymbol
+from pybpfc.frontend.symbols import GlobalSymbol, TypeSymbol
 from pybpfc.lang.types import ERROR, VOID, Int, Pointer, Space, Type
 from pybpfc.records import define, field
 
@@ -26,10 +26,24 @@ if TYPE_CHECKING:
 
 @define
 class Loop:
-    """Flow states that leave a loop: at `break`, and at `continue` back to its head."""
+    """Flow states that leave a loop: at `break`, and at `continue` back to its head.
 
+    `known` are the variables there were before it; `by_helper` loops have a function as their body.
+    """
+
+    known: frozenset[t.Variable]
+    by_helper: bool = False
     breaks: list[Flow] = field(default_factory=list)
     continues: list[Flow] = field(default_factory=list)
+
+
+@define
+class Guard:
+    """A lock that is held: the variable with its address, where it was taken, and how many loops are around that."""
+
+    variable: t.Variable
+    span: Span
+    loops: int
 
 
 class FunctionChecker:
@@ -56,7 +70,15 @@ class FunctionChecker:
         self.global_names: set[str] = set()
         self.local_names: set[str] = set()
         self.loops: list[Loop] = []
+        self.guards: list[Guard] = []
         self.caller = node.name
+        self.results: list[tuple[int, int] | None] = []
+        self.moves_packet: tuple[Span, str] | None = None
+        self.tail_call: Span | None = None
+        self.stale_params: dict[int, tuple[Span, Span, str]] = {}
+        self.speculative = False
+        self.taken: dict[t.Variable, tuple[Span, str]] = {}
+        """Where a variable got its reservation, and by which helper."""
 
     # ------------------------------------------------------------------------- errors
 
@@ -83,6 +105,9 @@ class FunctionChecker:
     ) -> t.Invalid:
         """Report a mistake; the expression returned absorbs follow-up errors."""
         span = where if isinstance(where, Span) else self.span(where)
+        if self.captured.types:
+            given = ", ".join(f"`{name}` = `{kind.__name__}`" for name, kind in self.captured.types.items())
+            notes = (*notes, f"in `{self.captured.name}` with {given}")
         diagnostic = kind.at(span, label=label, labels=labels, notes=notes, helps=helps)
         self.emit(diagnostic)
         return t.Invalid(span, ERROR)
@@ -91,11 +116,13 @@ class FunctionChecker:
         self, kind: ErrorClass, where: ast.AST | Span, node: ast.Call, helps: Iterable[Help | str] = ()
     ) -> None:
         """Report a call whose arguments do not fit; the arguments' own mistakes are reported too."""
+        from pybpfc.frontend.check.access import resolve_static
         from pybpfc.frontend.check.expressions import check
 
         self.error(kind, where, helps=helps)
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            check(self, argument)
+            if not isinstance(resolve_static(self, argument), TypeSymbol):
+                check(self, argument)
 
     def emit(self, diagnostic: Diagnostic) -> None:
         """Report a diagnostic made elsewhere."""
@@ -105,11 +132,12 @@ class FunctionChecker:
     def speculation(self) -> Iterator[None]:
         """Check something whose result is thrown away: no diagnostics, no new variables."""
         sink, variables, listed = self.sink, dict(self.variables), len(self.all_variables)
+        before, self.speculative = self.speculative, True
         self.sink = DiagnosticSink(sink.sources)
         try:
             yield
         finally:
-            self.sink = sink
+            self.sink, self.speculative = sink, before
             self.variables = variables
             del self.all_variables[listed:]
 
@@ -147,13 +175,14 @@ class FunctionChecker:
             return self.error(catalog.UnboundVariable(name), span, labels=declared)
         type = variable.type
         if isinstance(type, Pointer):
+            if variable in flow.moved and variable.param is not None:
+                self.stale_params.setdefault(variable.param, (span, *flow.moved[variable]))
             if variable in flow.stale:
-                where, helper = flow.stale[variable]
-                return self.error(
-                    catalog.StalePacketPointer(name, helper),
-                    span,
-                    labels=[Label(where, f"`{helper}` may move the packet")],
-                )
+                where, helper, inside = flow.stale[variable]
+                labels = [*inside, Label(where, "may move the packet" if inside else f"`{helper}` may move the packet")]
+                if variable.span != where:
+                    labels.append(Label(variable.span, "points into the packet"))
+                return self.error(catalog.StalePacketPointer(name, helper), span, labels=labels)
             if type.nullable and variable in flow.nonnull:
                 type = Pointer(type.to, type.space)
         value = t.ReadVariable(span, type, variable)
@@ -189,25 +218,17 @@ class FunctionChecker:
         """Continue from where several paths meet."""
         self.flow = merge(states)
 
-    def reserve(self, variable: t.Variable) -> None:
-        """`variable` now holds a ring buffer reservation, or None."""
-        flow = self.require_flow()
-        flow.reservations[variable] = frozenset({HELD, NULL})
+    def invalidate_packets(self, span: Span, helper: str, inside: Sequence[Label] = ()) -> None:
+        """A helper may have moved the packet: pointers into it must be taken anew.
 
-    def invalidate_packets(self, span: Span, helper: str) -> None:
-        """A helper may have moved the packet: pointers into it must be taken anew."""
+        `inside` says where the function called at `span` calls the helper.
+        """
         flow = self.require_flow()
+        self.moves_packet = (span, helper)
         for variable in self.all_variables:
-            if isinstance(variable.type, Pointer) and variable.type.space is Space.PACKET and variable in flow.bound:
-                flow.stale[variable] = (span, helper)
-
-    def check_released(self, span: Span) -> None:
-        """At a way out of the function: every reservation must have been submitted or discarded."""
-        if self.flow is None:
-            return
-        for variable in self.flow.held():
-            self.error(
-                catalog.ReservationLeak(variable.name),
-                span,
-                labels=[Label(variable.span, "reserved here")],
-            )
+            if not isinstance(variable.type, Pointer) or variable not in flow.bound:
+                continue
+            if variable.type.space is Space.PACKET:
+                flow.stale[variable] = (span, helper, tuple(inside))
+            elif variable.param is not None and variable.type.space is not Space.CTX:
+                flow.moved[variable] = (span, helper)

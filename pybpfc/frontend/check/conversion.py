@@ -7,6 +7,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import (
     ERROR,
     U64,
@@ -74,6 +75,18 @@ def space_of(place: t.Expr) -> Space:
             return Space.STACK
 
 
+def constant_written(place: t.Expr) -> catalog.ErrorClass | None:
+    """The mistake of writing to a constant, or a part of one; None for places that can be written."""
+    while isinstance(place, t.Member | t.Element | t.Part):
+        place = place.base
+    if isinstance(place, t.GlobalPlace) and place.variable.section == ".rodata":
+        name = place.variable.name
+        if not place.variable.exported:
+            return catalog.WriteToConstant(name.removeprefix(".const.").partition(".")[0])
+        return catalog.WriteToConst(name)
+    return None
+
+
 def to_number(e: t.Expr) -> t.Expr:
     """Pointers to user and kernel memory compute as the addresses they are."""
     return t.Convert(e.span, U64, e) if isinstance(e.type, Pointer) else e
@@ -108,6 +121,10 @@ def coerce(c: FunctionChecker, e: t.Expr, to: Type, what: str) -> t.Expr:
         return c.error(catalog.LiteralDoesNotFit(e.value, str(to)), e.span)
     if e.type == to:
         return e
+    if isinstance(e, t.NewStruct) and isinstance(to, TupleType) and isinstance(e.type, TupleType):
+        from pybpfc.frontend.check.tuples import coerce_tuple
+
+        return coerce_tuple(c, e, to, what)
     if is_integer(e.type) and is_integer(to):
         return _coerce_integer(c, e, to)
     if isinstance(to, Pointer):

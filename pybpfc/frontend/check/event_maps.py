@@ -5,14 +5,12 @@ from __future__ import annotations
 import ast
 
 from pybpfc.abi.helpers import HELPERS, Helper
-from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check.access import check_not_released
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, may_be_none
-from pybpfc.frontend.check.flow import FAILED, NULL, RELEASED
+from pybpfc.frontend.check.conversion import coerce
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.maps import arguments, check_stored, in_memory
+from pybpfc.frontend.check.references import release
 from pybpfc.lang.types import ERROR, I64, U64, VOID, Error, Pointer, Space, Void, size_of
 
 
@@ -26,11 +24,6 @@ def reserve(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     size, flags = t.Literal(span, U64, size_of(value)), t.Literal(span, U64, 0)
     type = Pointer(value, Space.RINGBUF, nullable=True)
     return t.CallHelper(span, type, HELPERS["bpf_ringbuf_reserve"], (map, size, flags))
-
-
-def is_reservation(value: t.Expr) -> bool:
-    """Whether an expression is a fresh ring buffer reservation."""
-    return isinstance(value, t.CallHelper) and value.helper.name == "bpf_ringbuf_reserve"
 
 
 def submit(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
@@ -50,20 +43,8 @@ def _release(c: FunctionChecker, node: ast.Call, map: t.MapObject, method: str, 
     record = args[0]
     if isinstance(record.type, Error):
         return record
-    flow = c.require_flow()
-    variable = record.variable if isinstance(record, t.ReadVariable) else None
-    if variable is None or variable not in flow.reservations:
-        return c.error(catalog.NotAReservation(method, describe(record)), record.span)
-    stages = flow.reservations[variable]
-    if FAILED in stages:
+    if not release(c, c.span(node), record, method):
         return t.Invalid(c.span(node), ERROR)
-    if NULL in stages or (isinstance(record.type, Pointer) and record.type.nullable):
-        flow.reservations[variable] = frozenset({FAILED})
-        return may_be_none(c, record)
-    if RELEASED in stages:
-        check_not_released(c, record)
-        return t.Invalid(c.span(node), ERROR)
-    flow.reservations[variable] = frozenset({RELEASED})
     flags = coerce(c, args[1], U64, "flags") if len(args) > 1 else t.Literal(c.span(node), U64, 0)
     return t.CallHelper(c.span(node), VOID, helper, (record, flags))
 

@@ -8,10 +8,19 @@ from collections.abc import Callable
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check import access, calls, conditions
+from pybpfc.frontend.check import access, calls, conditions, tuples
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import FOREIGN, coerce, describe, is_optional, may_be_none, to_number
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_optional,
+    may_be_none,
+    reference,
+    to_number,
+)
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.ir.ops import ArithOp, Predicate
 from pybpfc.lang.types import (
     BOOL,
@@ -281,6 +290,9 @@ def unify(c: FunctionChecker, node: ast.AST, condition: t.Expr, then: t.Expr, ot
             return t.Invalid(span, ERROR)
     elif then.type == otherwise.type and isinstance(then.type, Pointer):
         type = then.type
+    elif then.type == otherwise.type and isinstance(then.type, TupleType):
+        then, otherwise = reference(then), reference(otherwise)
+        type = then.type
     else:
         label = [Label(then.span, f"this is {describe(then)}")]
         return c.error(catalog.BranchTypes(describe(then), describe(otherwise)), otherwise.span, labels=label)
@@ -302,9 +314,13 @@ def _joined(c: FunctionChecker, node: ast.expr) -> t.Expr:
     return c.error(catalog.FormattedString(), node)
 
 
-def _sequence(c: FunctionChecker, node: ast.expr) -> t.Expr:
-    kind = "tuple" if isinstance(node, ast.Tuple) else "list"
-    return c.error(catalog.SequenceValue(kind), node)
+def _tuple(c: FunctionChecker, node: ast.expr) -> t.Expr:
+    assert isinstance(node, ast.Tuple)
+    return tuples.check_tuple(c, node)
+
+
+def _list(c: FunctionChecker, node: ast.expr) -> t.Expr:
+    return c.error(catalog.SequenceValue("list"), node)
 
 
 _HANDLERS: dict[type[ast.expr], Callable[[FunctionChecker, ast.expr], t.Expr]] = {
@@ -320,8 +336,8 @@ _HANDLERS: dict[type[ast.expr], Callable[[FunctionChecker, ast.expr], t.Expr]] =
     ast.NamedExpr: _walrus,
     ast.Call: calls.check_call,
     ast.JoinedStr: _joined,
-    ast.Tuple: _sequence,
-    ast.List: _sequence,
+    ast.Tuple: _tuple,
+    ast.List: _list,
 }
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybpfc.abi.contexts import CONTEXTS
-from pybpfc.abi.program_types import PROGRAM_TYPES
+from pybpfc.abi.program_types import PROGRAM_TYPES, result_rule
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.span import line_start
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
+from pybpfc.frontend.check import returned_references as results
 from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.references import check_released
 from pybpfc.frontend.check.statements import check_block
 from pybpfc.frontend.contexts import (
     ContextType,
@@ -22,12 +25,16 @@ from pybpfc.frontend.contexts import (
 )
 from pybpfc.frontend.desugar import desugar
 from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
+from pybpfc.frontend.unit import Effects
+from pybpfc.lang.contexts import context_class
 from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
 
 if TYPE_CHECKING:
     from pybpfc.frontend.typed_ast import FunctionKey
     from pybpfc.frontend.unit import Unit
     from pybpfc.lang.programs import Program
+
+K = TypeVar("K")
 
 
 def local_names(node: ast.FunctionDef) -> tuple[set[str], set[str]]:
@@ -53,37 +60,83 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from _own_nodes(child)
 
 
-def check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
-    """A `@bpf.func` function; None after a diagnostic."""
+def check_instance(unit: Unit, key: FunctionKey) -> t.TFunction | None:
+    """A function, checked when it is first called; None after a diagnostic, and while it is being checked."""
+    if key.name not in unit.checked:
+        unit.checked[key.name] = None
+        unit.checked[key.name] = _guarded(unit, key.function, _check_function, key)
+    return unit.checked[key.name]
+
+
+def _guarded(unit: Unit, source: Any, check: Callable[[Unit, K], t.TFunction | None], key: K) -> t.TFunction | None:
+    """Check a function; one that the recursive descent cannot follow to its end is an error like others."""
+    try:
+        return check(unit, key)
+    except RecursionError:
+        code = source.__wrapped__.__code__
+        span = line_start(code.co_filename, code.co_firstlineno)
+        unit.sink.emit(catalog.NestedTooDeeply(code.co_name).at(span))
+        return None
+
+
+def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     function = key.function
-    captured, signature = unit.capture(function), unit.signature(function)
+    captured, signature = unit.instance(function, key.types), unit.signature(function, key.types)
     if captured is None or signature is None:
         return None
     c = FunctionChecker(unit, captured, desugar(captured.node, None), signature.result, None)
     c.caller = key.name
+    values = [argument for argument in _args(c.node) if argument.arg not in captured.types]
     params = [
-        c.declare(p.name, p.type, c.span(a), i)
-        for i, (p, a) in enumerate(zip(signature.params, _args(c.node), strict=True))
+        c.declare(p.name, p.type, c.span(a), i) for i, (p, a) in enumerate(zip(signature.params, values, strict=True))
     ]
     body = _check_body(c, params)
+    unit.effects[key.name] = Effects(_joined(c.results), c.moves_packet, c.tail_call, c.stale_params)
     if body is None:
         return None
-    inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if function.noinline else t.Inlining.DEFAULT
-    return t.TFunction(
-        key.name,
-        tuple(params),
-        signature.result,
-        body,
-        _definition_span(captured),
-        None,
-        bool(function.exported),
-        inlining,
-        c.all_variables,
+    never = function.noinline or function.exported  # what is verified on its own has to be called
+    inlining = t.Inlining.ALWAYS if function.inline else t.Inlining.NEVER if never else t.Inlining.DEFAULT
+    span, exported = _definition_span(captured), bool(function.exported)
+    checked = t.TFunction(
+        key.name, tuple(params), signature.result, body, span, None, exported, inlining, c.all_variables
     )
+    if isinstance(signature.result, Pointer) and not _settle_reference(c, checked, signature.result):
+        return None
+    return checked
+
+
+def _settle_reference(c: FunctionChecker, checked: t.TFunction, declared: Pointer) -> bool:
+    """What a function's reference leads to: not to its own memory, and to the caller's only where it is inlined."""
+    targets: set[results.Target] = set()
+    failed = False
+    for statement, found in results.returned(checked.body):
+        targets |= found
+        if results.OWN in found:
+            failed = True
+            c.error(catalog.OwnMemoryReturned(str(declared.to)), statement.span)
+    if Space.STACK in targets and checked.inlining is t.Inlining.NEVER:
+        failed = True
+        c.error(catalog.ReferenceNotInlined(checked.name), checked.span)
+    elif Space.STACK in targets:
+        checked.inlining = t.Inlining.ALWAYS
+    checked.result = results.result_type(declared, targets)
+    return not failed
+
+
+def _joined(results: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """The bounds of a function that returns values with these bounds; None when one has none."""
+    known = [bounds for bounds in results if bounds is not None]
+    if not known or len(known) < len(results):
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
 
 
 def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     """A program: its context by the hook, its result by the program type; None after a diagnostic."""
+    return _guarded(unit, program, _check_program, program)
+
+
+def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     captured = unit.capture(program)
     if captured is None:
         return None
@@ -92,11 +145,14 @@ def check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None:
     if context is None:
         return None
     type = PROGRAM_TYPES[program.program_type]
+    context = unit.context(context, context_class(program.program_type, type.context))
     kind = t.ProgramKind(program.section, type, context)
     result = _program_result(unit, captured)
     if result is None:
         return None
-    c = FunctionChecker(unit, captured, desugar(captured.node, 0), result, kind)
+    rule = result_rule(program.section)
+    neutral = 0 if rule.allows(0) else rule.min
+    c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
     arguments = _args(captured.node)
     if len(arguments) != 1 or captured.node.args.vararg or captured.node.args.kwarg or captured.node.args.defaults:
@@ -123,6 +179,7 @@ def _definition_span(captured: Captured) -> Any:
 def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, ...] | None:
     """Check the statements; None when there were errors."""
     c.local_names, c.global_names = local_names(c.node)
+    _check_type_parameters(c)
     _check_globals(c)
     c.unit.desugared.append(c.node)
     before = len(c.sink.errors) + c.sink.suppressed
@@ -131,10 +188,18 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
     body = check_block(c, c.node.body)
     if c.flow is not None:
         end = c.captured.source.header_span(c.captured.node)
-        c.check_released(end)
+        check_released(c, end)
         if not isinstance(c.result, Void):
             c.error(catalog.MissingReturn(c.node.name, str(c.result)), end)
     return body if len(c.sink.errors) + c.sink.suppressed == before else None
+
+
+def _check_type_parameters(c: FunctionChecker) -> None:
+    """The names of `type[T]` parameters are not variables."""
+    for inner in _own_nodes(c.node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id in c.captured.types:
+            c.error(catalog.TypeParameterBound(inner.id), inner)
+    c.local_names -= set(c.captured.types)
 
 
 def _check_globals(c: FunctionChecker) -> None:

@@ -25,6 +25,7 @@ from pybpfc.frontend.check.conversion import (
 )
 from pybpfc.frontend.check.maps import check_key, check_stored, in_memory
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.references import check_not_released, check_tail_call, released_argument
 from pybpfc.frontend.contexts import uapi_struct
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.types import (
@@ -46,6 +47,8 @@ from pybpfc.lang.types import (
     size_of,
 )
 
+RELEASED = (ArgKind.ARG_PTR_TO_RINGBUF_MEM, ArgKind.ARG_PTR_TO_BTF_ID_SOCK_COMMON)
+"""Arguments that a helper takes over and that are followed (`references`)."""
 SIZES = (ArgKind.ARG_CONST_SIZE, ArgKind.ARG_CONST_SIZE_OR_ZERO)
 
 
@@ -72,10 +75,17 @@ def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
         if is_size(helper, index):
             args.append(_size(c, node, given.get(param.name), args[-1], param))
             continue
-        argument = _argument(c, given[param.name], param, maps)
-        args.append(argument)
+        value = given[param.name]
+        if param.releases and param.kind in RELEASED:
+            args.append(released_argument(c, c.span(node), helper, value))
+        elif check_not_released(c, value):
+            args.append(_argument(c, value, param, maps))
+        else:
+            args.append(t.Invalid(value.span, ERROR))
     if any(isinstance(a.type, Error) for a in args):
         return t.Invalid(c.span(node), ERROR)
+    if helper.name == "bpf_tail_call":
+        check_tail_call(c, c.span(node))
     if helper.invalidates_packet:
         c.invalidate_packets(c.span(node), helper.name)
     return t.CallHelper(c.span(node), result_type(helper, maps), helper, tuple(args))

@@ -102,9 +102,9 @@ def _arguments(c: FunctionChecker, node: ast.Call, least: int, most: int, before
 
 
 def _array(c: FunctionChecker, node: ast.expr, before: list[t.Stmt]) -> Indexable:
-    from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.containers import check_iterable
 
-    array = place(check(c, node))
+    array = place(check_iterable(c, node))
     if isinstance(array.type, Error):
         raise NotIndexable
     if isinstance(array, t.Text) or not isinstance(array.type, Array) or array.type.view is View.STR:

@@ -17,6 +17,7 @@ from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.numbers import fits, join_types
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.references import check_left, check_round
 from pybpfc.lang.types import ERROR, I64, Array, Error, Int, Pointer, Type, as_int, is_integer
 
 MAX_TRIPS = 1 << 23
@@ -27,38 +28,65 @@ MAX_WORK = 100_000
 
 MAX_OPEN_WORK = 5_000
 """The same for loops of which only the most rounds is known: the verifier walks on from the end of each."""
+MAX_SPARED_WORK = 50
+"""The same for loops with branches in programs that are heavy as a whole: each round may double the paths."""
+_BRANCHES = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.For, ast.While, ast.Break, ast.Continue)
 
-
-def _body(c: FunctionChecker, body: list[ast.stmt], entry: Flow | None) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
+def _body(
+    c: FunctionChecker, body: list[ast.stmt], entry: Flow | None, by_helper: bool = False
+) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:
     """Check a loop body from `entry`: its statements, how it is left, and the state at its end."""
     from pybpfc.frontend.check.statements import check_block
 
-    loop = Loop()
+    loop = Loop(frozenset(c.variables.values()), by_helper)
     c.loops.append(loop)
     c.flow = entry.copy() if entry is not None else None
     statements = check_block(c, body)
+    check_round(c, c.span(body[-1]), "the round ends here")
     c.loops.pop()
     return statements, loop, merge([c.flow, *loop.continues])
 
 
 def _steady(c: FunctionChecker, entry: Flow, body: list[ast.stmt], check_once: Callable[[Flow], Flow | None]) -> Flow:
-    """The state at a loop's head: the entry joined with what a round leaves behind."""
+    """The state at a loop's head: the entry joined with what a round leaves behind.
+
+    Bounds that still change in the second round, as those of a counter do, are given up.
+    """
     head = entry.copy()
-    stored = stored_names(body)
-    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in stored}
-    for _ in range(3):
+    counted = _counted(body)
+    head.ranges = {v: r for v, r in head.ranges.items() if v.name not in counted}
+    first, known = True, set(c.variables.values())
+    while True:
         with c.speculation():
             again = merge([head, check_once(head.copy())])
         assert again is not None
-        again.ranges = head.ranges
+        again.keep(known)
+        if not first:
+            again.ranges = {v: r for v, r in again.ranges.items() if head.ranges.get(v) == r}
         if _same(again, head):
-            break
-        head = again
-    return head
+            return again
+        head, first = again, False
+
+
+def _counted(body: list[ast.stmt]) -> set[str]:
+    """The names whose next value a loop's body makes of the last: their bounds change in every round."""
+    nodes = (n for s in body for n in ast.walk(s))
+    return {n.target.id for n in nodes if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
 
 
 def _same(a: Flow, b: Flow) -> bool:
-    return (a.bound, a.nonnull, a.stale.keys(), a.reservations) == (b.bound, b.nonnull, b.stale.keys(), b.reservations)
+    return all(
+        x == y
+        for x, y in (
+            (a.bound, b.bound),
+            (a.nonnull, b.nonnull),
+            (a.stale.keys(), b.stale.keys()),
+            (a.reservations, b.reservations),
+            (a.ranges, b.ranges),
+            (a.aliases, b.aliases),
+            (a.borrows, b.borrows),
+        )
+    )
 
 
 def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
@@ -67,33 +95,36 @@ def check_while(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 
     assert isinstance(node, ast.While)
     entry = c.require_flow()
+    rounds = _visible_rounds(c, node, entry)
+    counted = rounds is not None
 
     def once(head: Flow) -> Flow | None:
         c.flow = head
         _, when_true, _ = check_condition(c, node.test)
-        return _body(c, node.body, when_true)[2]
+        return _body(c, node.body, when_true, not counted)[2]
 
-    counted = _counts_visibly(c, node, entry)
     c.flow = _steady(c, entry, node.body, once).copy()
     condition, when_true, when_false = check_condition(c, node.test)
-    body, loop, _ = _body(c, node.body, when_true)
-    c.flow = when_false
+    body, loop, _ = _body(c, node.body, when_true, not counted)
+    c.flow = when_false.copy() if when_false is not None else None
     otherwise = check_block(c, node.orelse)
     c.join(c.flow, *loop.breaks)
+    carried = bound_in(entry, when_false, c.flow)
     if isinstance(condition.type, Error):
         return []
     if (reason := no_way_out(condition, node)) is not None:
         c.error(catalog.EndlessLoop(), node.test, label=reason)
-    if counted:
-        return [t.While(c.span(node), condition, body, otherwise)]
+    if rounds is not None:
+        return [t.While(c.span(node), rounds, condition, body, otherwise)]
     available(c, c.span(node.test), HELPERS["bpf_loop"])
-    return [t.CallbackLoop(c.span(node), t.WhileSource(condition), body, otherwise)]
+    return [callbacks.made(c, node, t.WhileSource(condition), body, otherwise, carried)]
 
 
-def _counts_visibly(c: FunctionChecker, node: ast.While, entry: Flow) -> bool:
-    """Whether the verifier sees the end of a `while`: a counter from a known start to a constant, by constant steps."""
+def _visible_rounds(c: FunctionChecker, node: ast.While, entry: Flow) -> int | None:
+    """The rounds of a `while` whose end the verifier sees: a counter from a known start to a constant, by steps."""
     tests = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And) else [node.test]
-    return any(_rounds_of_counter(c, test, node.body, entry) is not None for test in tests)
+    found = (_rounds_of_counter(c, test, node.body, entry) for test in tests)
+    return min((rounds for rounds in found if rounds is not None), default=None)
 
 
 def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt], entry: Flow) -> int | None:
@@ -116,7 +147,7 @@ def _rounds_of_counter(c: FunctionChecker, test: ast.expr, body: list[ast.stmt],
     if not isinstance(op, (ast.Gt | ast.GtE) if down else (ast.Lt | ast.LtE)) or _skips(body, steps[0]):
         return None
     rounds = abs(stop - known[0]) // step + 1
-    return rounds if rounds * _weight(body) <= MAX_WORK else None
+    return rounds if rounds * _weight(body) <= _most_work(c, body, MAX_WORK) else None
 
 
 def _constant(c: FunctionChecker, node: ast.expr) -> int | None:
@@ -133,6 +164,12 @@ def _skips(body: list[ast.stmt], step: ast.stmt) -> bool:
     return any(isinstance(n, ast.Continue) for s in before for n in ast.walk(s))
 
 
+def _most_work(c: FunctionChecker, body: list[ast.stmt], most: int) -> int:
+    """Up to where the verifier is to walk a loop; no further than needed where the program is heavy anyway."""
+    branches = any(isinstance(n, _BRANCHES) for s in body for n in ast.walk(s))
+    return min(most, MAX_SPARED_WORK) if c.unit.sparing and branches else most
+
+
 def _weight(body: list[ast.stmt]) -> int:
     """About how many instructions a round takes."""
     return sum(1 for s in body for n in ast.walk(s) if isinstance(n, ast.expr | ast.stmt))
@@ -140,9 +177,18 @@ def _weight(body: list[ast.stmt]) -> int:
 
 def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`for … in range(…)`, `for … in array`, and both by `enumerate`, `zip` and `reversed`."""
+    from pybpfc.frontend.check import containers
+    from pybpfc.frontend.check.statements import check_block
+
     assert isinstance(node, ast.For)
     called = iteration.called_builtin(c, node.iter)
-    if called in iteration.BUILTINS:
+    if containers.is_empty(c, node.iter):
+        declare_targets(c, node.target)
+        return list(check_block(c, node.orelse))
+    unpacked = isinstance(node.target, ast.Tuple | ast.List) and called != "range"
+    if (entries := callbacks.iterated_map(c, node.iter)) is not None:
+        return callbacks.check_map_loop(c, node, *entries)
+    if called in iteration.BUILTINS or (unpacked and callbacks.intrinsic_called(c, node.iter) != "iter_num"):
         rewritten = iteration.rewrite(c, node)
         if rewritten is None:
             declare_targets(c, node.target)
@@ -150,8 +196,6 @@ def check_for(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return [*rewritten[0], *_for_range(c, rewritten[1])]
     if callbacks.intrinsic_called(c, node.iter) == "iter_num":
         return callbacks.check_iter_num(c, node)
-    if (entries := callbacks.iterated_map(c, node.iter)) is not None:
-        return callbacks.check_map_loop(c, node, *entries)
     if not isinstance(node.target, ast.Name):
         c.error(catalog.AssignmentTarget("anything but a name in a `for` loop"), node.target)
         return []
@@ -186,13 +230,13 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
         return []
     start, stop, step = parts
     trips = _trips(c, call, start, stop, step)
-    type = range_type(start, stop)
+    type = range_type(c, target, start, stop)
     variable = loop_variable(c, target, type)
     if trips is None or variable is None:
         declare_failed(c, target)
         return []
     known = isinstance(start, t.Literal) and isinstance(stop, t.Literal)
-    if trips * _weight(node.body) > (MAX_WORK if known else MAX_OPEN_WORK):
+    if trips * _weight(node.body) > _most_work(c, node.body, MAX_WORK if known else MAX_OPEN_WORK):
         return callbacks.check_range_loop(c, node, bounds=_loop_range(c, start, stop, step))
     bounds = _loop_range(c, start, stop, step)
     starts, stops = value_range(c, start), value_range(c, stop)
@@ -221,9 +265,16 @@ def declare_failed(c: FunctionChecker, target: ast.Name) -> None:
 
 
 def for_body(
-    c: FunctionChecker, node: ast.For, variables: Sequence[t.Variable], bounds: tuple[int, int] | None = None
+    c: FunctionChecker,
+    node: ast.For,
+    variables: Sequence[t.Variable],
+    bounds: tuple[int, int] | None = None,
+    carried: set[t.Variable] | None = None,
 ) -> tuple[tuple[t.Stmt, ...], tuple[t.Stmt, ...]]:
-    """The body and the `else` of a `for`; `bounds` are those of its one variable."""
+    """The body and the `else` of a `for`; `bounds` are those of its one variable.
+
+    `carried`, given for loops that a helper runs, is filled with the variables that have a value before or after it.
+    """
     from pybpfc.frontend.check.statements import check_block
 
     entry = c.require_flow()
@@ -236,22 +287,31 @@ def for_body(
 
     def once(head: Flow) -> Flow | None:
         bind(head)
-        return _body(c, node.body, head)[2]
+        return _body(c, node.body, head, carried is not None)[2]
 
     head = _steady(c, entry, node.body, once).copy()
     inside = head.copy()
     bind(inside)
-    body, loop, end = _body(c, node.body, inside)
+    body, loop, end = _body(c, node.body, inside, carried is not None)
     after = merge([entry, end])
-    c.flow = after
+    c.flow = after.copy() if after is not None else None
     otherwise = check_block(c, node.orelse)
     c.join(c.flow, *loop.breaks)
+    if carried is not None:
+        carried |= bound_in(entry, after, c.flow)
     return body, otherwise
 
 
+def bound_in(*states: Flow | None) -> frozenset[t.Variable]:
+    """The variables that have a value in one of the states."""
+    return frozenset(variable for state in states if state is not None for variable in state.bound)
+
+
 def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr, int] | None:
-    """Start, stop and the constant step of a `range`; None after a diagnostic."""
+    """Start, stop and the constant step of a `range` or `bpf.iter_num`; None after a diagnostic."""
     from pybpfc.frontend.check.expressions import check, literal
+
+    name = callbacks.intrinsic_called(c, call) or "range"
 
     if call.keywords or not 1 <= len(call.args) <= 3:
         c.error(catalog.ArgumentCount("range", "1 to 3 arguments", len(call.args) + len(call.keywords)), call)
@@ -261,7 +321,7 @@ def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr,
         if isinstance(value.type, Error):
             return None
         if not is_integer(value.type):
-            c.error(catalog.NotANumber(describe(value), "range"), value.span)
+            c.error(catalog.NotANumber(describe(value), name), value.span)
             return None
     step = 1
     if len(values) == 3:
@@ -278,11 +338,14 @@ def range_arguments(c: FunctionChecker, call: ast.Call) -> tuple[t.Expr, t.Expr,
     return start, values[1 if len(values) > 1 else 0], step
 
 
-def range_type(start: t.Expr, stop: t.Expr) -> Type:
-    """The loop variable's type: the bounds' joined type; i64 for constants."""
+def range_type(c: FunctionChecker, target: ast.Name, start: t.Expr, stop: t.Expr) -> Type:
+    """The loop variable's type: the bounds' joined type; for constants the one it has already if they fit, or i64."""
     typed = [e.type for e in (start, stop) if not (isinstance(e, t.Literal) and e.untyped)]
     if not typed:
-        return I64
+        known = c.variables.get(target.id)
+        constants = [e.value for e in (start, stop) if isinstance(e, t.Literal)]
+        fitting = known is not None and isinstance(known.type, Int) and all(fits(v, known.type) for v in constants)
+        return known.type if known is not None and fitting else I64
     if len(typed) == 2:
         return as_int(join_types(typed[0], typed[1]) or I64)
     constant = next(e for e in (start, stop) if isinstance(e, t.Literal) and e.untyped)
@@ -301,23 +364,29 @@ def _loop_range(c: FunctionChecker, start: t.Expr, stop: t.Expr, step: int) -> t
 
 def _trips(c: FunctionChecker, call: ast.Call, start: t.Expr, stop: t.Expr, step: int) -> int | None:
     """How many rounds at most; a diagnostic when that is not visible."""
-    a, b = value_range(c, start), value_range(c, stop)
-    if a is not None and b is not None:
-        span = b[1] - a[0] if step > 0 else a[1] - b[0]
-        trips = max(0, -(-span // abs(step)))
-        if trips <= MAX_TRIPS:
-            return trips
+    trips = rounds_at_most(c, start, stop, step)
+    if trips is None:
+        unbounded = stop if value_range(c, stop) is None else start
+        c.error(catalog.LoopBound(), unbounded.span)
+    elif trips > MAX_TRIPS:
         c.error(catalog.LoopTooLong(trips), call)
         return None
-    unbounded = stop if b is None else start
-    c.error(catalog.LoopBound(), unbounded.span)
-    return None
+    return trips
+
+
+def rounds_at_most(c: FunctionChecker, start: t.Expr, stop: t.Expr, step: int) -> int | None:
+    """How many rounds a range can have; None when that is not visible."""
+    a, b = value_range(c, start), value_range(c, stop)
+    if a is None or b is None:
+        return None
+    span = b[1] - a[0] if step > 0 else a[1] - b[0]
+    return max(0, -(-span // abs(step)))
 
 
 def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.Stmt]:
-    from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.containers import check_iterable
 
-    array = place(check(c, node.iter))
+    array = place(check_iterable(c, node.iter))
     text = isinstance(array, t.Text) and array.is_str
     if isinstance(array, t.Text):
         array = t.NewArray(array.span, array.type, array)
@@ -333,7 +402,8 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
     if variable is None:
         return []
     entry_pointer = isinstance(held, Pointer)
-    checked = for_body(c, node, [variable])
+    kept = is_integer(held) and variable.name not in stored_names(node.body)
+    checked = for_body(c, node, [variable], value_range(c, item) if kept else None)
     assert entry_pointer == isinstance(variable.type, Pointer)
     return [t.ForArray(c.span(node), variable, array, array.type.length, *checked)]
 
@@ -341,6 +411,7 @@ def _for_array(c: FunctionChecker, node: ast.For, target: ast.Name) -> list[t.St
 def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`break`."""
     if c.flow is not None and c.loops:
+        check_left(c, c.span(node))
         c.loops[-1].breaks.append(c.flow)
     c.flow = None
     return [t.Break(c.span(node))]
@@ -349,6 +420,7 @@ def check_break(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 def check_continue(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     """`continue`."""
     if c.flow is not None and c.loops:
+        check_round(c, c.span(node), "the next round begins here")
         c.loops[-1].continues.append(c.flow)
     c.flow = None
     return [t.Continue(c.span(node))]

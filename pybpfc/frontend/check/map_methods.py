@@ -9,6 +9,7 @@ from typing import TypeAlias
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import event_maps, maps, special_maps
+from pybpfc.frontend.check.callbacks import PARTS, is_visited
 from pybpfc.frontend.check.context import FunctionChecker
 
 Handler: TypeAlias = Callable[[FunctionChecker, ast.Call, t.MapObject], t.Expr]
@@ -71,6 +72,10 @@ def check_map_method(c: FunctionChecker, node: ast.Call, map: t.MapObject, metho
     """`m.method(...)`."""
     methods = METHODS.get(_short(map), {})
     handler = methods.get(method)
+    if handler is None and method in PARTS and is_visited(map):
+        names = "k, v" if method == "items" else method[0]
+        use = f"for {names} in {map.map.name}.{method}():"
+        return c.error(catalog.LoopAsValue(f"{map.map.name}.{method}()", use), node)
     if handler is None:
         helps = [f"in a program this map has {catalog.one_of(list(methods))}"] if methods else []
         return c.error(catalog.NoMapOperation(map.map.name, maps.kind_name(map), method), node.func, helps=helps)

@@ -9,6 +9,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
+from pybpfc.frontend.check.references import check_not_released
 from pybpfc.lang.map_objects import class_name
 from pybpfc.lang.types import (
     BOOL,
@@ -88,8 +89,8 @@ def memory_argument(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t
             return t.NewArray(value.span, to, stored)
         return stored
     if is_aggregate(to):
-        if isinstance(value.type, Error):
-            return value
+        if isinstance(value.type, Error) or not check_not_released(c, value):
+            return t.Invalid(value.span, ERROR)
         if isinstance(value.type, Pointer) and value.type.to == to:
             return may_be_none(c, value) if value.type.nullable else place(value)
         if value.type == to:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.flow import Flow
 from pybpfc.frontend.check.numbers import bit_field_type
+from pybpfc.ir.module import Initial
 from pybpfc.ir.ops import ArithOp, Predicate
 from pybpfc.lang.types import Bool, Enum, Int, Pointer, Space, as_int, is_integer
 
@@ -32,6 +35,8 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
             return c.flow.ranges[e.variable]
         case t.Deref() if c.flow is not None and (read := _narrowed(e)) in c.flow.ranges and read is not None:
             return c.flow.ranges[read]
+        case t.Element(base=base) if (values := constants_of(base)) is not None:
+            return min(values), max(values)
         case t.Arithmetic():
             return _arithmetic(c, e) or _of_type(e)
         case t.MinMax(is_min=True):
@@ -43,6 +48,8 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
             ranges = [value_range(c, o) for o in e.operands]
             if all(r is not None for r in ranges):
                 return max(r[0] for r in ranges if r), max(r[1] for r in ranges if r)
+        case t.CallFunction() if e.function.name in c.unit.effects:
+            return c.unit.effects[e.function.name].result or _of_type(e)
         case t.Member() if e.field.bits is not None:
             held = bit_field_type(e.field)
             return held.min, held.max
@@ -51,6 +58,23 @@ def value_range(c: FunctionChecker, e: t.Expr) -> tuple[int, int] | None:
             if then is not None and other is not None:
                 return min(then[0], other[0]), max(then[1], other[1])
     return _of_type(e)
+
+
+def constants_of(array: t.Expr) -> list[int] | None:
+    """The numbers of a constant array of the object, or of any row of one; None for other arrays."""
+    while isinstance(array, t.Element):
+        array = array.base
+    if not isinstance(array, t.GlobalPlace) or array.variable.exported or not isinstance(array.variable.initial, tuple):
+        return None
+    return list(_numbers(array.variable.initial))
+
+
+def _numbers(values: tuple[Initial, ...]) -> Iterator[int]:
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _numbers(value)
+        elif isinstance(value, int):
+            yield value
 
 
 def _arithmetic(c: FunctionChecker, e: t.Arithmetic) -> tuple[int, int] | None:

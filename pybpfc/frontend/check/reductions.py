@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, place
+from pybpfc.frontend.check.ranges import constants_of
 from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Type, View, as_int, is_integer
+
+FOLDED: dict[str, Callable[[list[int]], int]] = {"sum": sum, "min": min, "max": max}
 
 
 def check_reduction(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     """`sum(array)` and the like, and `min(array)`."""
-    from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.expressions import check, literal
 
     if len(node.args) != 1 or node.keywords:
         return c.error(catalog.ArgumentCount(name, "one array", len(node.args) + len(node.keywords)), node)
     array = place(check(c, node.args[0]))
+    values = constants_of(array)
+    if values and name in FOLDED and not isinstance(array, t.Element):
+        return literal(c, node, FOLDED[name](values))
     if isinstance(array.type, Error):
         return array
     if not is_number_array(array):

@@ -11,6 +11,7 @@ from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.maps import arguments, check_key, check_stored, in_memory, key_type, value_type
+from pybpfc.frontend.check.references import check_tail_call
 from pybpfc.ir.ops import Predicate
 from pybpfc.lang.types import BOOL, ERROR, I32, I64, U32, U64, VOID, Error, Pointer, Space, Type
 
@@ -21,6 +22,8 @@ def _call(
     """A call of a helper that programs of this type may make."""
     if any(isinstance(a.type, Error) for a in args) or not available(c, c.span(node), HELPERS[helper]):
         return t.Invalid(c.span(node), ERROR)
+    if HELPERS[helper].invalidates_packet:
+        c.invalidate_packets(c.span(node), helper)
     return t.CallHelper(c.span(node), type, HELPERS[helper], args)
 
 
@@ -90,6 +93,7 @@ def _equals(c: FunctionChecker, node: ast.AST, answer: t.Expr, value: int) -> t.
 def tail_call(c: FunctionChecker, node: ast.Call, map: t.MapObject) -> t.Expr:
     """`m.tail_call(ctx, index)`: comes back only when there is no program at `index`."""
     args = arguments(c, node, "tail_call", ("ctx", "index"), 2)
+    check_tail_call(c, c.span(node))
     if args is None:
         return t.Invalid(c.span(node), ERROR)
     return _call(c, node, "bpf_tail_call", (_context(c, args[0]), map, coerce(c, args[1], U32, "index")), VOID)

@@ -12,12 +12,14 @@ from pybpfc.diagnostics.diagnostic import Label
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import loops, maps
 from pybpfc.frontend.check.annotations import resolve_annotation
-from pybpfc.frontend.check.callbacks import check_bpf_loop, is_loop_call
+from pybpfc.frontend.check.callbacks import check_bpf_loop, intrinsic_called, is_loop_call
+from pybpfc.frontend.check.compile_time import check_static_assert
 from pybpfc.frontend.check.conditions import check_condition, is_text
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     coerce,
     coerce_member,
+    constant_written,
     describe,
     is_aggregate,
     is_optional,
@@ -26,14 +28,23 @@ from pybpfc.frontend.check.conversion import (
     reference,
     storable_text,
 )
-from pybpfc.frontend.check.event_maps import is_reservation
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
-from pybpfc.frontend.check.flow import HELD
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.kernel_types import held_kernel_pointer, refuse_write
+from pybpfc.frontend.check.locks import check_with, leave_guards
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
+from pybpfc.frontend.check.references import (
+    check_not_released,
+    check_overwritten,
+    check_released,
+    hold,
+    is_reservation,
+)
+from pybpfc.frontend.check.results import check_result
+from pybpfc.frontend.check.tuples import check_tuple, is_tuple_element, unpack
 from pybpfc.frontend.symbols import GlobalSymbol
+from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import (
     ERROR,
     Array,
@@ -73,7 +84,10 @@ def check_statement(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if handler is None:
         _refuse(c, node)
         return []
-    return handler(c, node)
+    statements = handler(c, node)
+    if isinstance(node, ast.Return | ast.Break | ast.Continue):
+        return leave_guards(c, statements, loop_only=not isinstance(node, ast.Return))
+    return statements
 
 
 def _refuse(c: FunctionChecker, node: ast.stmt) -> None:
@@ -134,7 +148,7 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
         case ast.Attribute():
             return _store(c, node, check(c, target), check(c, value))
         case ast.Tuple() | ast.List():
-            _refuse_unpacking(c, target, value)
+            return _unpack(c, node, target, value)
         case ast.Starred():
             c.error(catalog.StarExpression(), target)
             check(c, value)
@@ -144,8 +158,8 @@ def assign_to(c: FunctionChecker, node: ast.stmt, target: ast.expr, value: ast.e
     return []
 
 
-def _refuse_unpacking(c: FunctionChecker, target: ast.Tuple | ast.List, value: ast.expr) -> None:
-    """What desugaring could not take apart; the names are bound, so that their uses are not reported too."""
+def _unpack(c: FunctionChecker, node: ast.stmt, target: ast.Tuple | ast.List, value: ast.expr) -> list[t.Stmt]:
+    """What desugaring could not take apart; after an error the names are bound, so that uses are not reported too."""
     starred = next((e for e in target.elts if isinstance(e, ast.Starred)), None)
     if starred is not None:
         c.error(catalog.StarExpression(), starred)
@@ -153,11 +167,15 @@ def _refuse_unpacking(c: FunctionChecker, target: ast.Tuple | ast.List, value: a
         c.error(catalog.UnpackCount(f"{len(target.elts)} names", f"{len(value.elts)} values"), target)
     else:
         found = check(c, value)
+        unpacked = unpack(c, node, target, found) if not isinstance(found.type, Error) else None
+        if unpacked is not None:
+            return unpacked
         if not isinstance(found.type, Error):
             c.error(catalog.NotUnpackable(describe(found)), target)
     for name in ast.walk(target):
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
             _bind_error(c, name)
+    return []
 
 
 def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) -> list[t.Stmt]:
@@ -167,13 +185,14 @@ def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) ->
         return []
     if isinstance(target, t.ContextMember):
         return _store_context(c, node, target, value)
-    if isinstance(target, t.GlobalPlace) and target.variable.section == ".rodata":
-        c.error(catalog.WriteToConst(target.variable.name), target.span)
+    if (constant := constant_written(target)) is not None:
+        c.error(constant, target.span)
         return []
     if refuse_write(c, target):
         return []
     if not isinstance(target, t.PLACES):
-        c.error(catalog.AssignmentTarget(describe(target)), target.span)
+        what = "an element of a tuple" if is_tuple_element(target) else describe(target)
+        c.error(catalog.AssignmentTarget(what), target.span)
         return []
     memory = target.type
     if isinstance(memory, Array) and memory.view is not View.LIST:
@@ -231,7 +250,6 @@ def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST
     span, known = c.span(target), c.variables.get(target.id)
     if known is not None and not isinstance(known.type, Error):
         return _rebind(c, known, value, node)
-    reserved = is_reservation(value)
     value = _bindable(c, value)
     if isinstance(value.type, Error):
         _bind_error(c, target)
@@ -239,7 +257,7 @@ def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST
     if isinstance(c.unit.symbol(c.captured, target.id), GlobalSymbol):
         c.emit(catalog.ShadowsGlobal(target.id).at(span))
     variable = c.declare(target.id, value.type, span)
-    return _bound(c, variable, value, node, reserved)
+    return _bound(c, variable, value, node)
 
 
 def _bind_error(c: FunctionChecker, target: ast.Name) -> None:
@@ -271,10 +289,7 @@ def _bindable(c: FunctionChecker, value: t.Expr) -> t.Expr:
 
 
 def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST) -> t.Bind | None:
-    reserved = is_reservation(value)
-    stages = c.require_flow().reservations.get(variable, frozenset())
-    if HELD in stages:
-        c.error(catalog.ReservationOverwritten(variable.name), node, labels=[Label(variable.span, "reserved here")])
+    check_overwritten(c, variable, c.span(node))
     if isinstance(value, t.ReadVariable) and is_optional(value):
         value = may_be_none(c, value)
     if isinstance(value, t.Text) and isinstance(variable.type, Pointer):
@@ -286,7 +301,7 @@ def _rebind(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.A
     value = coerce(c, value, variable.type, f"`{variable.name}`")
     if isinstance(value.type, Error):
         return None
-    return _bound(c, variable, value, node, reserved)
+    return _bound(c, variable, value, node)
 
 
 def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
@@ -301,26 +316,23 @@ def _assignable(c: FunctionChecker, value: t.Expr, to: Type) -> bool:
         return not isinstance(coerce(c, value, to, "").type, Error)
 
 
-def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST, reserved: bool) -> t.Bind:
+def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AST) -> t.Bind:
     if isinstance(value, t.AddressOf) and isinstance(value.place, t.NewArray | t.NewStruct):
         size = size_of(value.place.type)
         if size > MAX_STACK:
             c.error(catalog.VariableTooLarge(variable.name, size), variable.span)
     flow = c.require_flow()
     nonnull = isinstance(value.type, Pointer) and not _nullable(value)
-    moved = value.variable if isinstance(value, t.ReadVariable) else None
-    stages = flow.reservations.get(moved) if moved is not None else None
     bounds = value_range(c, value) if is_integer(variable.type) else None
-    flow.bind(variable)
+    check_not_released(c, value)
+    held = value.variable is variable if isinstance(value, t.ReadVariable) else False
+    if not held:
+        flow.bind(variable)
+        hold(c, variable, value)
     if bounds is not None:
         flow.ranges[variable] = bounds
     if nonnull:
         flow.nonnull.add(variable)
-    if reserved:
-        c.reserve(variable)
-    elif stages is not None and moved is not None:
-        flow.reservations[variable] = stages
-        del flow.reservations[moved]
     return t.Bind(c.span(node), variable, value)
 
 
@@ -362,8 +374,7 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         _bind_error(c, node.target)
         return []
     variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
-    reserved = value is not None and is_reservation(value)
-    return [_bound(c, variable, initial, node, reserved)]
+    return [_bound(c, variable, initial, node)]
 
 
 def _annotated_kernel(c: FunctionChecker, node: ast.AnnAssign, target: ast.Name, type: Type) -> list[t.Stmt]:
@@ -384,7 +395,7 @@ def _annotated_kernel(c: FunctionChecker, node: ast.AnnAssign, target: ast.Name,
         _bind_error(c, target)
         return []
     variable = known if known is not None else c.declare(target.id, held, c.span(target))
-    return [_bound(c, variable, initial, node, False)]
+    return [_bound(c, variable, initial, node)]
 
 
 def _list_literal(c: FunctionChecker, node: ast.List, type: Array) -> t.Expr:
@@ -471,6 +482,8 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         return []
     if isinstance(node.value, ast.Call) and is_loop_call(c, node.value):
         return check_bpf_loop(c, node, node.value, None)
+    if isinstance(node.value, ast.Call) and intrinsic_called(c, node.value) == "static_assert":
+        return check_static_assert(c, node.value)
     return _evaluate(c, node, check(c, node.value))
 
 
@@ -478,7 +491,7 @@ def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]
     if isinstance(value.type, Error):
         return []
     if is_reservation(value):
-        c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node)
+        c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node, label="no variable holds it")
         return []
     if not isinstance(
         value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
@@ -514,10 +527,14 @@ def _constant_if(c: FunctionChecker, node: ast.If, value: bool) -> list[t.Stmt]:
 
 def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     assert isinstance(node, ast.Return)
-    value: t.Expr | None = check(c, node.value) if node.value is not None else None
+    value: t.Expr | None = None
+    if isinstance(node.value, ast.Tuple) and isinstance(c.result, TupleType):
+        value = check_tuple(c, node.value, returned=True)
+    elif node.value is not None:
+        value = check(c, node.value)
     if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
         value = None
-    c.check_released(c.span(node))
+    check_released(c, c.span(node))
     if value is None:
         c.flow = None
         if not isinstance(c.result, Void):
@@ -535,20 +552,13 @@ def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
             result = t.NewArray(value.span, c.result, result)
     else:
         result = coerce(c, value, c.result, "return value")
-    c.flow = None
     if isinstance(result.type, Error):
+        c.flow = None
         return []
-    _check_return_range(c, result)
+    c.results.append(bounds := value_range(c, result) if is_integer(result.type) else None)
+    c.flow = None
+    check_result(c, result, bounds)
     return [t.Return(c.span(node), result)]
-
-
-def _check_return_range(c: FunctionChecker, value: t.Expr) -> None:
-    """A constant result must be one that the hook accepts."""
-    if c.program is None or not isinstance(value, t.Literal):
-        return
-    rule = c.program.type.result
-    if rule.min is not None and rule.max is not None and not rule.min <= value.value <= rule.max:
-        c.error(catalog.ReturnRange(c.program.section, f"{rule.min} to {rule.max}", value.value), value.span)
 
 
 def _global(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
@@ -593,6 +603,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[FunctionChecker, ast.stmt], list[t.Stm
     ast.For: loops.check_for,
     ast.Break: loops.check_break,
     ast.Continue: loops.check_continue,
+    ast.With: check_with,
     ast.Match: check_match,
     ast.Return: _return,
     ast.Global: _global,

@@ -39,8 +39,9 @@ def prepare_frame(low: Lowering, body: Any) -> None:
         return
     shared: dict[t.Variable, None] = {}
     for loop in loops:
-        outside = set(_variables(body, skip=loop)) | set(low.parameters)
-        shared |= {v: None for v in _variables(loop) if v in outside and not low.is_outer(v)}
+        outside = set(_variables(body, without=loop)) | set(low.parameters)
+        carried = (v for v in _variables(_inside(loop)) if v in loop.carried or v.name.startswith("."))
+        shared |= {v: None for v in carried if v in outside and not low.is_outer(v)}
     if low.outer is None and low.out is not None:
         shared[low.out] = None
     frame = Struct("frame")
@@ -56,9 +57,10 @@ def prepare_frame(low: Lowering, body: Any) -> None:
 
 
 def _own_loops(node: Any) -> Iterator[t.CallbackLoop]:
-    """The loops run by helpers in a tree, without those inside them."""
+    """The loops run by helpers in a tree, without those inside them; an `else` is not inside."""
     if isinstance(node, t.CallbackLoop):
         yield node
+        yield from _own_loops(node.otherwise)
         return
     for child in _children(node):
         yield from _own_loops(child)
@@ -71,14 +73,21 @@ def _children(node: Any) -> Iterator[Any]:
         yield from (getattr(node, name) for name in fields(node))
 
 
-def _variables(node: Any, skip: t.CallbackLoop | None = None) -> Iterator[t.Variable]:
-    if node is skip and skip is not None:
+def _inside(loop: t.CallbackLoop) -> tuple[Any, ...]:
+    """What the helper runs, in a function of its own."""
+    return loop.source, loop.body
+
+
+def _variables(node: Any, without: t.CallbackLoop | None = None) -> Iterator[t.Variable]:
+    """The variables in a tree; not those inside the loop `without`."""
+    if node is without and without is not None:
+        yield from _variables(without.otherwise)
         return
     if isinstance(node, t.Variable):
         yield node
         return
     for child in _children(node):
-        yield from _variables(child, skip)
+        yield from _variables(child, without)
 
 
 def store_parameters(low: Lowering) -> None:
@@ -261,8 +270,8 @@ def _body_function(low: Lowering, s: t.CallbackLoop, name: str) -> None:
         local.param = index
     ir.params = tuple(params)
     inner.frame_parameter = params[-1]
-    inner.declare_locals(v for v in dict.fromkeys(_variables(s)) if not inner.is_outer(v))
-    prepare_frame(inner, (s.source, s.body))
+    inner.declare_locals(v for v in dict.fromkeys(_variables(_inside(s))) if not inner.is_outer(v))
+    prepare_frame(inner, _inside(s))
     b = inner.b
     b.place(b.new_block("entry"))
     _set_unknown(inner, params)

@@ -8,7 +8,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.ir.builder import Builder
 from pybpfc.ir.module import Block, Function, Module, Target
 from pybpfc.ir.ops import Const, Local, Value
-from pybpfc.lang.types import Enum, Field, Int, Pointer, Space, Struct, Type
+from pybpfc.lang.types import I32, VOID, Enum, Field, Int, Pointer, Space, Struct, Type
 from pybpfc.records import define, field
 
 FRAME_SLOT = 8
@@ -24,6 +24,11 @@ def register_type(type: Type) -> Type:
             return type.host
         case _:
             return type
+
+
+def call_result(type: Type, exported: bool) -> Type:
+    """What a call gives in a register: functions verified on their own have to return a number."""
+    return I32 if exported and type == VOID else type
 
 
 @define

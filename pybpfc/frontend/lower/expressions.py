@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.lower.context import Lowering, register_type
+from pybpfc.frontend.contexts import ContextType
+from pybpfc.frontend.lower.context import Lowering, call_result, register_type
 from pybpfc.frontend.lower.kernel_access import (
     core_address,
     in_chain,
@@ -228,7 +229,21 @@ def _arithmetic(low: Lowering, e: t.Arithmetic) -> Value:
         type = U8
         wide = low.b.arith(e.op, low.b.convert(lhs, type), low.b.convert(rhs, type))
         return low.b.compare(Predicate.NE, wide, low.constant(type, 0))
+    if e.op is ArithOp.SUB and _is_packet_address(e.lhs) and _is_packet_address(e.rhs):
+        # a length: the verifier lets pointers be subtracted whole, not by their lower halves
+        wide = low.b.arith(e.op, low.b.convert(lhs, U64), low.b.convert(rhs, U64))
+        return low.b.convert(low.b.opaque(wide), e.type)
     return low.b.arith(e.op, lhs, rhs)
+
+
+def _is_packet_address(e: t.Expr) -> bool:
+    """`ctx.data` and the like, which programs know as numbers."""
+    while isinstance(e, t.Convert):
+        e = e.operand
+    if not isinstance(e, t.ContextMember) or not isinstance(e.context.type, Pointer):
+        return False
+    context = e.context.type.to
+    return isinstance(context, ContextType) and context.packet is not None and e.offset in context.packet
 
 
 def _invert(low: Lowering, e: t.Invert) -> Value:
@@ -322,7 +337,7 @@ def _call_function(low: Lowering, e: t.CallFunction, out: Value | None = None) -
     low.b.span = e.span
     if out is None and not _is_scalar(e):
         return lower_address(low, e)
-    result = Void() if out is not None else register_type(e.type)
+    result = Void() if out is not None else register_type(call_result(e.type, e.function.function.exported))
     return low.b.call(e.function.name, [*([out] if out is not None else []), *args], result) or Const(U64, 0)
 
 
@@ -354,6 +369,10 @@ def _min_max(low: Lowering, e: t.MinMax) -> Value:
 
 def _printing(low: Lowering, e: t.Printing) -> Value:
     values = [readable_address(low, v) if not _is_scalar(v) else lower_value(low, v) for v in e.values]
+    if e.buffer is not None:
+        buffer = lower_address(low, e.buffer)
+        low.b.span = e.span
+        return low.b.snprintf(buffer, size_of(e.buffer.type), e.parts, values)
     low.b.span = e.span
     low.b.print(e.parts, values)
     return Const(U64, 0)
@@ -379,9 +398,35 @@ def lower_branch(low: Lowering, e: t.Expr, then: Block, otherwise: Block) -> Non
         case t.Literal():
             low.b.jump(then if e.value else otherwise)
         case _:
+            variable, nonnull = _tested_pointer(e)
             condition = lower_value(low, e)
             low.b.span = e.span
-            low.b.branch(condition, then, otherwise)
+            if variable is None or variable not in low.locals:
+                low.b.branch(condition, then, otherwise)
+                return
+            known, wanted = low.b.new_block("known"), then if nonnull else otherwise
+            low.b.branch(condition, known if nonnull else then, otherwise if nonnull else known)
+            low.b.place(known)
+            low.write_variable(variable, low.b.checked(low.read_variable(variable)))
+            low.b.jump(wanted)
+
+
+def _tested_pointer(e: t.Expr) -> tuple[t.Variable | None, bool]:
+    """The variable that a condition tests for None, and whether it is not None where the condition holds.
+
+    Not those of packets: the verifier knows no null among them, and LLVM finds the tests of their bounds behind it.
+    """
+    nonnull = True
+    match e:
+        case t.Truth(operand=operand):
+            pass
+        case t.Comparison(lhs=operand, rhs=t.Literal(value=0), predicate=predicate):
+            nonnull = predicate is Predicate.NE
+        case _:
+            return None, False
+    if isinstance(operand, t.ReadVariable | t.Assignment) and isinstance(operand.type, Pointer):
+        return (operand.variable, nonnull) if operand.type.space is not Space.PACKET else (None, False)
+    return None, False
 
 
 _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {

@@ -22,7 +22,7 @@ from pybpfc.frontend.lower.memory import (
     store_text,
 )
 from pybpfc.ir.ops import ArithOp, Predicate, Switch, Value
-from pybpfc.lang.types import I64, Array, Int, Struct
+from pybpfc.lang.types import I64, VOID, Array, Int, Struct
 
 
 def lower_block(low: Lowering, body: Sequence[t.Stmt]) -> None:
@@ -247,7 +247,9 @@ def _return(low: Lowering, s: t.Return) -> None:
     if s.value is not None and low.out is not None:
         initialise(low, low.read_variable(low.out), s.value.type, s.value, 1)
     elif s.value is not None:
-        value = lower_value(low, s.value)
+        value = low.b.convert(lower_value(low, s.value), low.result)
+    elif low.result != VOID:
+        value = low.constant(low.result, 0)
     low.b.span = s.span
     leave_function(low, value)
 

@@ -11,6 +11,7 @@ from pybpfc.abi import alternatives
 from pybpfc.abi.helpers import Helper
 from pybpfc.abi.insn import ISA_SINCE
 from pybpfc.abi.map_types import MAP_TYPES
+from pybpfc.abi.printf import printk_since
 from pybpfc.abi.program_types import GPL_COMPATIBLE, match_section
 from pybpfc.abi.versions import FEATURE_SINCE, KernelVersion
 from pybpfc.diagnostics import catalog
@@ -30,10 +31,13 @@ def check_availability(module: Module, target: Target, sink: DiagnosticSink) -> 
         if program.program is not None:
             reached = _reached(module, program)
             _check_helpers(module, program.program, reached, target, sink)
+    _check_tail_calls(module, sink)
     if target.kernel is not None:
         _check_hooks(module, target.kernel, sink)
         _check_maps(module, target.kernel, sink)
         _check_features(module, target.kernel, sink)
+    elif target.cpu in ("v1", "v2"):
+        _check_atomics(module, target.cpu, sink)
 
 
 def _reached(module: Module, program: Function) -> list[Function]:
@@ -86,6 +90,29 @@ def _check_helpers(
             sink.emit(mistake.at(spans[0], labels=_further(spans), helps=helps))
 
 
+def _check_tail_calls(module: Module, sink: DiagnosticSink) -> None:
+    """All programs that call through one program array are of one type: the first one loaded decides."""
+    users: dict[str, dict[tuple[str, bool], tuple[Function, Span]]] = {}
+    for program in module.functions:
+        section = match_section(program.program.section) if program.program is not None else None
+        for function in _reached(module, program) if section is not None else ():
+            for op in _ops(function):
+                if isinstance(op, ops.HelperCall) and op.helper.name == "bpf_tail_call" and section is not None:
+                    kind = section.program_type.removeprefix("BPF_PROG_TYPE_"), section.frags
+                    for map in (a.map for a in op.args if isinstance(a, ops.MapPointer)):
+                        users.setdefault(map.name, {}).setdefault(kind, (program, op.span))
+    for name, kinds in users.items():
+        (first, (_, where)), *others = kinds.items()
+        for kind, (program, span) in others:
+            labels = [Label(where, f"used by {_type_name(first)} programs here")]
+            mistake = catalog.TailCallTypes(name, _type_name(first), _type_name(kind))
+            sink.emit(mistake.at(span, labels=labels, notes=(f"in the program `{program.name}`",)))
+
+
+def _type_name(kind: tuple[str, bool]) -> str:
+    return kind[0] + (" (frags)" if kind[1] else "")
+
+
 def _further(spans: list[Span]) -> list[Label]:
     """The places of further uses."""
     return [Label(span, "and here") for span in dict.fromkeys(spans) if span != spans[0]][:MORE]
@@ -121,11 +148,14 @@ def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink)
         if function.linkage is Linkage.GLOBAL:
             help = "leave `exported=True` out"
             need(FEATURE_SINCE["exported"], "a function verified on its own", [function.span], help)
-        used = {v.id for op in _ops(function) for v in op.operands() if isinstance(v, ops.Temp)}
+        used = _used(function)
         for op in _ops(function):
             if isinstance(op, ops.Atomic) and _is_newer(op, used):
                 help = "older kernels add atomically, without giving the old value"
                 need(ISA_SINCE["atomics"], "this atomic operation", [op.span], help)
+            if isinstance(op, ops.HelperCall) and op.helper.name == "bpf_trace_printk":
+                help = "older kernels take decimals, `x` and one text, without width"
+                need(_format_since(op), "this format", [op.span], help)
             for value in op.operands():
                 if isinstance(value, ops.GlobalPointer):
                     name = value.variable.name
@@ -133,6 +163,31 @@ def _check_features(module: Module, kernel: KernelVersion, sink: DiagnosticSink)
                     data.setdefault(what, []).append(op.span)
     for what, spans in data.items():
         need(FEATURE_SINCE["globals"], what, spans, "keep it in a `bpf.Array` of one entry")
+
+
+def _check_atomics(module: Module, cpu: str, sink: DiagnosticSink) -> None:
+    """Without a kernel named, the instruction set says what there is."""
+    since = str(ISA_SINCE["atomics"])
+    for function in module.functions:
+        used = _used(function)
+        for op in _ops(function):
+            if isinstance(op, ops.Atomic) and _is_newer(op, used):
+                kind = catalog.FeatureTooNew("this atomic operation", since, f"the instruction set {cpu}")
+                help = "compile for v3 or v4; older ones add, without giving the old value"
+                sink.emit(kind.at(op.span, helps=[help]))
+
+
+def _used(function: Function) -> set[int]:
+    """The results that something reads."""
+    read = [v for op in _ops(function) for v in op.operands()]
+    read += [v for block in function.blocks if block.terminator is not None for v in block.terminator.operands()]
+    return {v.id for v in read if isinstance(v, ops.Temp)}
+
+
+def _format_since(op: ops.HelperCall) -> KernelVersion:
+    pattern = op.args[0]
+    known = pattern.variable.initial if isinstance(pattern, ops.GlobalPointer) else None
+    return printk_since(known) if isinstance(known, bytes) else op.helper.since
 
 
 def _is_newer(op: ops.Atomic, used: set[int]) -> bool:

@@ -35,7 +35,7 @@ def _expand(b: Builder, op: ops.Op) -> ops.Value | None:
             return _lookup(b, _map(op), _in_memory(b, op.key, _key(op.map)), op.result.type)
         case ops.MapUpdate():
             value_type = op.map.declaration.value or VOID
-            key, value = _in_memory(b, op.key, _key(op.map)), _in_memory(b, op.value, value_type)
+            key, value = _in_memory(b, op.key, _key(op.map)), _in_memory(b, op.value, value_type, "map_value")
             return b.helper(HELPERS["bpf_map_update_elem"], (_map(op), key, value, op.flags), I64)
         case ops.MapDelete():
             key = _in_memory(b, op.key, _key(op.map))
@@ -59,12 +59,12 @@ def _lookup(b: Builder, map: ops.Value, key: ops.Value, result: Type) -> ops.Val
     return found
 
 
-def _in_memory(b: Builder, value: ops.Value, type: Type) -> ops.Value:
+def _in_memory(b: Builder, value: ops.Value, type: Type, name: str = "map_key") -> ops.Value:
     if isinstance(value.type, Pointer):
         return value
     if isinstance(type, Int) and type.big_endian:
         value = b.byte_swap(value)
-    slot = b.function.new_local("key", value.type, b.span)
+    slot = b.function.scratch(name, value.type, b.span)
     address = b.address_of(slot)
     b.store(address, value)
     return address
@@ -86,7 +86,7 @@ def _increment(b: Builder, op: ops.MapIncrement) -> None:
         miss = b.new_block("miss")
         b.branch(b.compare(ops.Predicate.NE, b.read(entry), null), hit, miss)
         b.place(miss)
-        zero = b.function.new_local("zero", type, b.span)
+        zero = b.function.scratch("map_zero", type, b.span)
         b.store(b.address_of(zero), ops.Const(type, 0))
         flags = ops.Const(U64, BPF_NOEXIST)
         b.helper(HELPERS["bpf_map_update_elem"], (_map(op), key, b.address_of(zero), flags), I64)

@@ -32,8 +32,7 @@ def _expand(b: Builder, op: ops.Op) -> ops.Value:
     end = b.convert(b.convert(b.context_load(op.context, op.end_offset, U32), U64), Pointer(VOID, Space.PACKET_END))
     offset = op.offset
     if not isinstance(offset, ops.Const):
-        # keeps the verifier's bounds of the offset whatever becomes of the code that proved them
-        offset = b.arith(ops.ArithOp.AND, b.convert(offset, I64), ops.Const(I64, MAX_OFFSET))
+        offset = b.bounded(b.convert(offset, I64), 0, MAX_OFFSET)
     at = b.element_address(start, U8, offset)
     after = b.element_address(at, U8, ops.Const(I64, op.size))
     b.write(result, ops.Const(pointer, 0))

@@ -9,6 +9,8 @@ from pybpfc.diagnostics.errors import CompilerBug
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.availability import check_availability
+from pybpfc.ir.passes.bound_results import bound_results
+from pybpfc.ir.passes.locks import check_locks
 from pybpfc.ir.passes.lower_division import lower_division
 from pybpfc.ir.passes.lower_maps import lower_maps
 from pybpfc.ir.passes.lower_packets import lower_packets
@@ -33,10 +35,11 @@ PASSES: tuple[Pass, ...] = (
     Pass("print", lower_print),
     Pass("maps", lower_maps),
     Pass("packets", lower_packets, lowers_all=True),
+    Pass("results", bound_results, lowers_all=True),
     Pass("division", lower_division, lowers_all=True),
 )
 
-CHECKS: tuple[Callable[[Module, Target, DiagnosticSink], None], ...] = (check_availability,)
+CHECKS: tuple[Callable[[Module, Target, DiagnosticSink], None], ...] = (check_availability, check_locks)
 """What is checked of the module after all passes."""
 
 

@@ -57,6 +57,8 @@ class Link:
     """One attachment. It ends with `detach`, with `with`, with its object, or with the process, unless pinned."""
 
     kind: ClassVar[str] = "link"
+    slow: ClassVar[bool] = False
+    """Whether the kernel takes its time to end one."""
 
     def __init__(self, program: Program, fd: Fd, target: str, held: Sequence[Fd] = ()) -> None:
         self.program = program

@@ -23,6 +23,7 @@ class PerfLink(Link):
     """A program on a perf event: by a BPF link (kernel 5.15), else bound to the event itself."""
 
     kind: ClassVar[str] = "perf event"
+    slow: ClassVar[bool] = True
     is_bpf_link = True
 
     def pin(self, path: str) -> None:

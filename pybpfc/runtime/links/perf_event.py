@@ -45,6 +45,7 @@ class SamplingLink(Link):
     """A program on the same event of several CPUs: one link for each."""
 
     kind: ClassVar[str] = "perf event"
+    slow: ClassVar[bool] = True
 
     def __init__(self, program: Program, links: Sequence[PerfLink], target: str) -> None:
         super().__init__(program, Fd(-1), target)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 _SPECIFIER = re.compile(
     rb"%(?:(?P<percent>%)|(?P<flags>[0+\- ]*)(?P<width>\d*)"
-    rb"(?P<kind>p(?:[ku]s|[iI][46]|[xKBsS]|(?![0-9A-Za-z]))|(?P<length>l{0,2})(?P<letter>[diuxX])|c|s))"
+    rb"(?P<kind>(?:s|p[ku]s|p)(?![0-9A-Za-z])|p(?:[iI][46]|[xKBsS])"
+    rb"|(?P<length>l{0,2})(?P<letter>[diuxX])|c))"
 )
+_NO_SIGN = str.maketrans("", "", "+ ")
 _HEXADECIMAL = b"0123456789abcdefABCDEF"
 _WIDTHS = {b"": 32, b"l": 64, b"ll": 64}
 _MAX_STRING = 512
@@ -70,6 +72,8 @@ def _convert(vm: Execution, found: re.Match[bytes], value: Value) -> bytes:
     bits = _WIDTHS[found["length"]]
     raw = (address(value) if isinstance(value, Pointer) else number(value)) & ((1 << bits) - 1)
     letter = found["letter"].decode()
+    if letter in "uxX":
+        flags = flags.translate(_NO_SIGN)
     if letter in "di" and raw >> (bits - 1):
         raw -= 1 << bits
     shown = f"%{flags}{width or ''}{'d' if letter in 'diu' else letter}" % raw

@@ -1,0 +1,84 @@
+"""docs/language.md: each example gives what stands in it, in the machine, in the kernel, and by Python."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from evaluator import Evaluator
+from language import CONTEXT, PACKET, signed
+
+import pybpfc as bpf
+from pybpfc.abi.versions import running, version
+from pybpfc.compiler import compile_source, import_file
+from pybpfc.diagnostics.sink import DiagnosticSink
+from pybpfc.frontend.analyze import analyze
+from pybpfc.lang.codec import codec_for
+from pybpfc.runtime import features
+from pybpfc.vm import Machine
+
+PAGE = Path(__file__).parents[2] / "docs" / "language.md"
+_BLOCKS = re.findall(r"^```python( declarations)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+(DECLARATIONS,) = [text for declarations, text in _BLOCKS if declarations]
+EXAMPLES = [text for declarations, text in _BLOCKS if not declarations]
+HELPERS_ONLY = ("bpf.iter_num", "bpf.loop", "while n != 1", ".items()", "bpf.snprintf", "ctx.packet", "spin_lock", "update(")
+"""What the oracle in Python does not know: it has no helpers."""
+
+
+PROGRAM = """
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    return i32(example(ctx))
+"""
+
+
+def module_of(example: str) -> str:
+    if "def prog(" in example:
+        return DECLARATIONS + example
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    return f"{DECLARATIONS}\n@bpf.func\ndef example(ctx: bpf.SkBuff) -> i64:\n{body}{PROGRAM}"
+
+
+def expected(example: str) -> int:
+    found: list[str] = re.findall(r"  # (-?\d+)$", example, re.MULTILINE)
+    return int(found[-1])
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.splitlines()[-1].strip())
+def test_example(example: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(module_of(example))
+    made = import_file(str(path))
+    found: dict[str, int] = {}
+    for cpu in ("v3", "v4") if "atomic" in example else ("v1", "v2", "v3", "v4"):
+        compiled = compile_source(made, cpu=cpu, use_cache=False)
+        found[f"machine {cpu}"] = signed(Machine(compiled.spec).run("prog", data=PACKET).retval)
+        if features.refusal() is None and (cpu != "v4" or running() >= version("6.6")):
+            compiled.write(tmp_path / "example.o")
+            with bpf.load(str(tmp_path / "example.o"), attach=False) as loaded:
+                found[f"kernel {cpu}"] = signed(loaded.programs["prog"].test_run(data=PACKET).retval)
+    if not any(name in example for name in HELPERS_ONLY):
+        found["Python"] = by_python(made, str(path))
+    assert found == dict.fromkeys(found, expected(example))
+
+
+def by_python(made: object, path: str) -> int:
+    sink = DiagnosticSink()
+    analysis = analyze(vars(made), "example", path, sink)
+    sink.raise_if_errors()
+    assert analysis is not None
+    run = Evaluator(analysis.unit, CONTEXT)
+    for variable in analysis.unit.globals:
+        if variable.exported:
+            run.set_global(variable.name, getattr(made, variable.name))
+        else:
+            run.globals[id(variable)].write(codec_for(variable.type).encode(variable.initial))
+    return signed(run.call("prog", None))
+
+
+def test_most_examples_run_in_all_three() -> None:
+    apart = [example for example in EXAMPLES if any(name in example for name in HELPERS_ONLY)]
+    assert len(EXAMPLES) > 45
+    assert len(apart) * 4 < len(EXAMPLES)
