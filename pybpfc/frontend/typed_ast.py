@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 @define
 class Variable:
-    """A local variable or parameter."""
+    """A local variable or parameter; the verifier knows that a `trusted` pointer is not null."""
 
     name: str
     type: Type
     span: Span
     param: int | None = None
+    trusted: bool = False
 
 
 # ----------------------------------------------------------------------------------- expressions

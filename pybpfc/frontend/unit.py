@@ -83,6 +83,7 @@ class Unit:
     _signatures: dict[tuple[int, s.TypeArguments], s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
     _inner_maps: dict[str, InnerMap] = field(default_factory=dict)
+    _kernel_structs: dict[str, Struct] = field(default_factory=dict)
 
     @functools.cached_property
     def files(self) -> FileCache:
@@ -212,6 +213,18 @@ class Unit:
                     if variable is not None:
                         return s.GlobalSymbol(variable)
         return None
+
+    def kernel_struct(self, captured: Captured, name: str) -> Struct:
+        """The declaration of a kernel struct that a function sees, or one without fields."""
+        if name not in self._kernel_structs:
+            visible = (
+                getattr(v, "__bpf_type__", None)
+                for v in (*captured.globals.values(), *captured.nonlocals.values())
+                if isinstance(v, type)
+            )
+            found = next((s for s in visible if isinstance(s, Struct) and s.kernel and s.kernel_name == name), None)
+            self._kernel_structs[name] = found if found is not None else Struct(name, kernel=True)
+        return self._kernel_structs[name]
 
     def context(self, found: ContextType, python: type[Context] | None) -> ContextType:
         """The one type that stands for a context everywhere in this unit; `python` is the class of its annotations."""

@@ -199,6 +199,32 @@ class EnumeratorExpected(ErrorClass):
     name: str
 
 
+class UnknownHookTarget(ErrorClass):
+    """The kernel that this is compiled on has nothing of the name that a hook is given.
+
+    The fields of an iterator's context come from the kernel's own description of its types, `/sys/kernel/btf/vmlinux`.
+
+    Bad:
+
+        @bpf.iter("tasks")
+        def dump(ctx: bpf.IterContext) -> int:
+            return 0
+
+    Good:
+
+        @bpf.iter("task")
+        def dump(ctx: bpf.IterContext) -> int:
+            return 0
+    """
+
+    code = "E0324"
+    title = "this kernel describes no {kind} `{name}`"
+    label = "not found in its types"
+    help = "check the name; a kernel built without CONFIG_DEBUG_INFO_BTF describes none"
+    kind: str
+    name: str
+
+
 class KernelStructMade(ErrorClass):
     """A program makes a struct of the kernel.
 

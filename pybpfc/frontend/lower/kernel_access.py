@@ -66,7 +66,7 @@ def _may_be_null(base: t.Expr) -> bool:
     if space_of(base) is not Space.BTF or not isinstance(base, t.Deref):
         return False
     pointer = base.pointer
-    return not (isinstance(pointer, t.ReadVariable) and pointer.variable.param is not None)
+    return not (isinstance(pointer, t.ReadVariable) and pointer.variable.trusted)
 
 
 def _unless_null(low: Lowering, pointer: Value, type: Type, compute: Callable[[], Value]) -> Value:
