@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from pybpfc.formats.btf import Btf, BtfType
 from pybpfc.formats.errors import BadBtf
-from pybpfc.lang.types import BOOL, CHAR, I32, U64, VOID, Int, Pointer, Space, Struct, Type
+from pybpfc.lang.types import BOOL, CHAR, I32, U64, VOID, Field, Int, Pointer, Space, Struct, Type
 from pybpfc.records import frozen
 
 VMLINUX = "/sys/kernel/btf/vmlinux"
@@ -113,6 +113,15 @@ def _pointer(btf: Btf, pointer: BtfType, find: FindStruct) -> Type:
     if to.kind == "INT" and to.size in (2, 4, 8):
         return Pointer(Int(to.size * 8, bool(to.encoding & 1)), Space.KERNEL)
     return Pointer(VOID, Space.KERNEL)
+
+
+def undeclared_struct(name: str) -> Struct:
+    """A kernel struct that the program has no declaration of: without fields, but for those every iterator needs."""
+    struct = Struct(name, kernel=True)
+    if name == "bpf_iter_meta":
+        seq = Pointer(Struct("seq_file", kernel=True), Space.KERNEL)
+        struct.set_layout((Field("seq", seq, 0), Field("session_id", U64, 8), Field("seq_num", U64, 16)), 24, 8)
+    return struct
 
 
 @functools.lru_cache(maxsize=1)

@@ -27,6 +27,7 @@ from pybpfc.frontend.containers import constant_container
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import InnerMap
 from pybpfc.frontend.instances import instance_name, specialise
+from pybpfc.frontend.prototypes import undeclared_struct
 from pybpfc.frontend.signatures import function_formals, function_signature, is_generic
 from pybpfc.frontend.typed_ast import FunctionKey, TFunction
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
@@ -215,15 +216,12 @@ class Unit:
         return None
 
     def kernel_struct(self, captured: Captured, name: str) -> Struct:
-        """The declaration of a kernel struct that a function sees, or one without fields."""
+        """The declaration of a kernel struct that a function sees, or one that stands for it."""
         if name not in self._kernel_structs:
-            visible = (
-                getattr(v, "__bpf_type__", None)
-                for v in (*captured.globals.values(), *captured.nonlocals.values())
-                if isinstance(v, type)
-            )
+            values = (*captured.nonlocals.values(), *captured.globals.values())
+            visible = (getattr(value, "__bpf_type__", None) for value in values if isinstance(value, type))
             found = next((s for s in visible if isinstance(s, Struct) and s.kernel and s.kernel_name == name), None)
-            self._kernel_structs[name] = found if found is not None else Struct(name, kernel=True)
+            self._kernel_structs[name] = found if found is not None else undeclared_struct(name)
         return self._kernel_structs[name]
 
     def context(self, found: ContextType, python: type[Context] | None) -> ContextType:

@@ -134,7 +134,10 @@ def _lay_out(cls: Any, lazy: _LazyType) -> Struct:
     layout = Struct(cls.__name__, union=options.union, packed=options.packed, kernel=options.kernel, cls=cls)
     cls.__bpf_type__ = layout  # so that pointers to itself resolve
     try:
-        members = [(name, *_member(cls, name, hint, lazy)) for name, hint in _all_annotations(cls).items()]
+        annotated = _all_annotations(cls)
+        if options.kernel:  # within a class, Python makes `_cls__name` of `__name`
+            annotated = {_unmangled(cls, name): hint for name, hint in annotated.items()}
+        members = [(name, *_member(cls, name, hint, lazy)) for name, hint in annotated.items()]
         if not members and not options.kernel:
             raise AnnotationError(f"`{cls.__name__}` has no fields")
         fields, size, align = _place(cls.__name__, members, options)
@@ -145,6 +148,11 @@ def _lay_out(cls: Any, lazy: _LazyType) -> Struct:
         cls.__bpf_type__ = lazy
         raise
     return layout
+
+
+def _unmangled(cls: type, name: str) -> str:
+    prefix = "_" + cls.__name__.lstrip("_")
+    return name.removeprefix(prefix) if name.startswith(prefix + "__") else name
 
 
 def _all_annotations(cls: type) -> dict[str, Any]:

@@ -224,6 +224,9 @@ def _of_field(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     path: list[Field] = []
     at: Type = struct
     for part, where in names:
+        if isinstance(at, Pointer) and is_kernel(at.to):  # as in C: the question is about what it leads to
+            struct, path = at.to, []  # type: ignore[assignment]
+            at = at.to
         field = at.find(part) if isinstance(at, Struct) else None
         if field is None:
             return unknown_field(c, at, part, c.name_span(where) if isinstance(where, ast.Attribute) else c.span(where))
@@ -238,7 +241,9 @@ def unknown_field(c: FunctionChecker, owner: Type, name: str, where: Any) -> t.E
     if not isinstance(owner, Struct):
         return c.error(catalog.UnknownAttribute(f"`{owner}`", name), where)
     helps: list[Any] = list(catalog.did_you_mean(name, owner.by_name, where))
-    if not helps and owner.cls is not None:
+    if not helps and owner.kernel and owner.cls is None:
+        helps = [f"declare the fields used: `@bpf.kernel_struct class {owner.name}: {name}: …`"]
+    elif not helps and owner.kernel:
         helps = [f"declare it in `{owner.name}`: a hand-declared kernel struct has the fields written there"]
     return c.error(catalog.UnknownField(owner.name, name), where, helps=helps)
 
