@@ -204,7 +204,10 @@ def _resolve_class(annotation: type) -> Type:
     from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
 
     if issubclass(annotation, KernelType):
-        raise UnknownKernelType(annotation.__name__)
+        if found is None:
+            raise UnknownKernelType(annotation)
+        kernel: Type = found
+        return kernel
     message = f"`{annotation.__name__}` is not a type of a BPF program"
     raise AnnotationError(message, "decorate the class with `@bpf.struct`")
 
@@ -212,6 +215,9 @@ def _resolve_class(annotation: type) -> Type:
 @functools.cache
 def enum_type(cls: type[enum.Enum]) -> Enum:
     """The type of an `IntEnum` or `IntFlag`: i32 or u32 where its members fit, else 64 bits."""
+    own = cls.__dict__.get("__kernel_enum__")
+    if isinstance(own, Enum):
+        return own
     if not issubclass(cls, enum.IntEnum | enum.IntFlag):
         raise AnnotationError(f"`{cls.__name__}` is not an enum of integers", "make it an `enum.IntEnum`")
     members = tuple((name, int(member)) for name, member in cls.__members__.items())

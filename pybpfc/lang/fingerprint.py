@@ -58,6 +58,8 @@ def fingerprint(value: Any) -> str:
 
 def _layout(t: Type | None) -> str:
     match t:
+        case Struct() if t.kernel and (known := getattr(t, "identity", None)) is not None:
+            return f"kernel type {t} of {known}"  # its fields may be thousands, and lead to all others
         case Struct():
             fields = [(f.name, _inner(f.type), f.offset, f.bits, f.bit_offset) for f in t.fields]
             return repr((t.name, t.size, t.align, t.union, fields))

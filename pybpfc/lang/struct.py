@@ -40,14 +40,17 @@ def union(cls: Any = None, /, *, align: int | None = None) -> Any:
     return _decorate(cls, Options(align=align, union=True))
 
 
-def kernel_struct(cls: _T, /) -> _T:
+@overload
+def kernel_struct(cls: _T, /) -> _T: ...
+@overload
+def kernel_struct(cls: None = None, /, *, union: bool = False) -> Callable[[_T], _T]: ...
+def kernel_struct(cls: Any = None, /, *, union: bool = False) -> Any:
     """Declare a type of the kernel by the fields used. The class has the kernel's name, or that and `___suffix`.
 
     Where the fields are is found when the program is loaded. A kernel struct as a field's type is a pointer to it, as
-    most are; `bpf.Embedded[T]` is one that lies within.
+    most are; `bpf.Embedded[T]` is one that lies within. A `union` of the kernel has to be declared as one.
     """
-    made: _T = _decorate(cls, Options(kernel=True))
-    return made
+    return _decorate(cls, Options(kernel=True, union=union))
 
 
 @frozen
@@ -131,7 +134,7 @@ def _with_slots(cls: type, own: Mapping[str, Any], options: Options) -> Any:
 
 def _lay_out(cls: Any, lazy: _LazyType) -> Struct:
     options = lazy.options
-    layout = Struct(cls.__name__, union=options.union, packed=options.packed, kernel=options.kernel, cls=cls)
+    layout = _empty_layout(cls, options)
     cls.__bpf_type__ = layout  # so that pointers to itself resolve
     try:
         annotated = _all_annotations(cls)
@@ -153,6 +156,14 @@ def _lay_out(cls: Any, lazy: _LazyType) -> Struct:
 def _unmangled(cls: type, name: str) -> str:
     prefix = "_" + cls.__name__.lstrip("_")
     return name.removeprefix(prefix) if name.startswith(prefix + "__") else name
+
+
+def _empty_layout(cls: Any, options: Options) -> Struct:
+    if options.kernel:
+        from pybpfc.lang.kernel_types import KernelStruct
+
+        return KernelStruct(cls.__name__, union=options.union, declared=True, cls=cls)
+    return Struct(cls.__name__, union=options.union, packed=options.packed, cls=cls)
 
 
 def _all_annotations(cls: type) -> dict[str, Any]:
