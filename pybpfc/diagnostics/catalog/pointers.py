@@ -82,17 +82,17 @@ class UntypedPointer(ErrorClass):
 
     Bad:
 
-        @bpf.tracepoint("syscalls/sys_enter_write")
+        @bpf.tracepoint("kmem/kmalloc")
         def prog(ctx: bpf.TracepointContext) -> int:
-            first = ctx.buf[0]
+            first = ctx.ptr[0]
             return 0
 
     Good:
 
-        @bpf.tracepoint("syscalls/sys_enter_write")
+        @bpf.tracepoint("kmem/kmalloc")
         def prog(ctx: bpf.TracepointContext) -> int:
             text: Annotated[bytes, 8] = b""
-            bpf_probe_read_user(text, ctx.buf)
+            bpf_probe_read_kernel(text, ctx.ptr)
             first = text[0]
             return 0
     """

@@ -1283,44 +1283,33 @@ class KernelFunctionCall(ErrorClass):
 
 
 class KernelTypeUse(ErrorClass):
-    """A program uses a type of the kernel.
+    """A program uses a type of `pybpfc.vmlinux` that is not known.
 
-    Where the members of the kernel's structures are is found in the kernel's BTF when a program is loaded; the compiler
-    cannot do so yet.
+    Its fields stand in the kernel's own description of its types, `/sys/kernel/btf/vmlinux`, which could not be read, or
+    in the file that the environment variable PYBPFC_BTF names. A declaration needs no description on the machine that
+    compiles.
 
     Bad:
+
+        task_struct = type("task_struct", (KernelType,), {})  # what an import gives where nothing can be read
+
+        @bpf.raw_tracepoint("sched_switch")
+        def prog(preempt: bool, prev: task_struct) -> int:
+            return prev.pid
+
+    Good:
 
         @bpf.kernel_struct
         class task_struct:
             pid: i32
 
-
-        @bpf.func
-        def pid_of(task: task_struct) -> i32:
-            return task.pid
-
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            return XDP_PASS
-
-    Good:
-
-        @bpf.func
-        def pid_of_current() -> u32:
-            return u32(bpf_get_current_pid_tgid() >> 32)
-
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            return XDP_PASS
+        @bpf.raw_tracepoint("sched_switch")
+        def prog(preempt: bool, prev: task_struct) -> int:
+            return prev.pid
     """
 
     code = "E0444"
-    title = "`{name}` is a type of the kernel, which programs in Python cannot use yet"
-    label = "not supported yet"
-    help = (
-        "use what helpers tell, or read from an address by `bpf_probe_read_kernel`; or write this program in C: "
-        "`bpf.load` takes its object too"
-    )
+    title = "the kernel type `{name}` is not known"
+    label = "its fields could not be read"
+    help = "declare the fields used, `@bpf.kernel_struct class {name}: …`, or name a file of types by PYBPFC_BTF"
     name: str

@@ -185,6 +185,7 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
 
 def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.kernel_types import refuse_write
 
     count = 3 if name == "atomic_cmpxchg" else 2
     if len(node.args) != count or node.keywords:
@@ -196,6 +197,8 @@ def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         target = t.Deref(target.span, target.type.to, target)
     if isinstance(target, t.Member) and target.field.bits is not None:
         return c.error(catalog.AtomicWidth("a bit-field"), node.args[0])
+    if refuse_write(c, target):
+        return t.Invalid(c.span(node), ERROR)
     if not isinstance(target, t.PLACES) or not is_integer(target.type) or size_of(target.type) < 4:
         return c.error(catalog.AtomicWidth(str(target.type)), node.args[0])
     operands = [coerce(c, check(c, a), target.type, "operand") for a in node.args[1:]]

@@ -7,6 +7,7 @@ from typing import Any
 
 from pybpfc.abi.helpers import HELPERS
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import resolve_static
 from pybpfc.frontend.check.context import FunctionChecker
@@ -219,8 +220,10 @@ def _of_field(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
             names.insert(0, (root.attr, root))
             root = root.value
     struct = _kernel_struct(c, root)
-    if struct is None or not names:
+    if struct is None:
         return c.error(catalog.KernelTypeExpected(name), node.args[0])
+    if not names:
+        return c.error(catalog.ArgumentCount(name, 'a field, `T.field` or `T, "field"`', 1), node)
     path: list[Field] = []
     at: Type = struct
     for part, where in names:
@@ -229,14 +232,24 @@ def _of_field(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
             at = at.to
         field = at.find(part) if isinstance(at, Struct) else None
         if field is None:
-            return unknown_field(c, at, part, c.name_span(where) if isinstance(where, ast.Attribute) else c.span(where))
+            return unknown_field(c, at, part, _part_span(c, where, part))
         path.append(field)
         at = field.type
     kind, type = _OF_FIELDS[name]
     return t.CoreQuery(c.span(node), type, kind, struct, tuple(path))
 
 
-def unknown_field(c: FunctionChecker, owner: Type, name: str, where: Any) -> t.Expr:
+def _part_span(c: FunctionChecker, where: ast.AST, part: str) -> Span:
+    """Where the name of a field stands: after a dot, or in quotes."""
+    if isinstance(where, ast.Attribute):
+        return c.name_span(where)
+    span = c.span(where)
+    if span.line != span.end_line or span.end_column - span.column != len(part) + 2:
+        return span
+    return Span(span.file, span.line, span.column + 1, span.end_line, span.end_column - 1)
+
+
+def unknown_field(c: FunctionChecker, owner: Type, name: str, where: Span) -> t.Expr:
     """The diagnostic of a field that a kernel struct does not have, or that was not declared."""
     if not isinstance(owner, Struct):
         return c.error(catalog.UnknownAttribute(f"`{owner}`", name), where)
