@@ -12,7 +12,7 @@ from pybpfc.frontend.tuples import resolve_tuple
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
+from pybpfc.lang.kernel_names import KernelType
 from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer, reference_space
 from pybpfc.lang.views import View
 
@@ -44,9 +44,6 @@ def annotation_type(unit: Unit, captured: Captured, node: ast.expr, *, tuples: b
         return VOID
     try:
         found = (resolve_tuple(value) if tuples else None) or resolve(value)
-    except UnknownKernelType as error:
-        unit.sink.emit(catalog.KernelTypeUse(error.name).at(span))
-        return None
     except AnnotationError as error:
         unit.sink.emit(catalog.InvalidAnnotation(text).at(span, notes=(str(error),)))
         return None

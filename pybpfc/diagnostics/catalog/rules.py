@@ -1280,36 +1280,3 @@ class KernelFunctionCall(ErrorClass):
     label = "not supported yet"
     help = "use a helper of `pybpfc.helpers`, or write this program in C: `bpf.load` takes its object too"
     name: str
-
-
-class KernelTypeUse(ErrorClass):
-    """A program uses a type of `pybpfc.vmlinux` that is not known.
-
-    Its fields stand in the kernel's own description of its types, `/sys/kernel/btf/vmlinux`, which could not be read, or
-    in the file that the environment variable PYBPFC_BTF names. A declaration needs no description on the machine that
-    compiles.
-
-    Bad:
-
-        task_struct = type("task_struct", (KernelType,), {})  # what an import gives where nothing can be read
-
-        @bpf.raw_tracepoint("sched_switch")
-        def prog(preempt: bool, prev: task_struct) -> int:
-            return prev.pid
-
-    Good:
-
-        @bpf.kernel_struct
-        class task_struct:
-            pid: i32
-
-        @bpf.raw_tracepoint("sched_switch")
-        def prog(preempt: bool, prev: task_struct) -> int:
-            return prev.pid
-    """
-
-    code = "E0444"
-    title = "the kernel type `{name}` is not known"
-    label = "its fields could not be read"
-    help = "declare the fields used, `@bpf.kernel_struct class {name}: …`, or name a file of types by PYBPFC_BTF"
-    name: str

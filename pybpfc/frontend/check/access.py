@@ -34,7 +34,7 @@ from pybpfc.frontend.symbols import (
 )
 from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.functions import Kfunc
-from pybpfc.lang.kernel_names import KernelFunction, KernelType
+from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -89,8 +89,6 @@ def kernel_name(symbol: Symbol) -> catalog.ErrorClass | None:
     match symbol:
         case Foreign(value=Kfunc() | KernelFunction() as function):
             return catalog.KernelFunctionCall(function.name)
-        case Foreign(value=type() as cls) if issubclass(cls, KernelType):
-            return catalog.KernelTypeUse(cls.__name__)
         case _:
             return None
 
