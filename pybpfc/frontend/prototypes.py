@@ -1,24 +1,24 @@
 """The arguments of hooks that are called as functions of the kernel: their names and types, where they are known.
 
-System calls come from the formats that ship; functions, tracepoints, LSM hooks and iterators from the BTF of the
-kernel that this runs on, if it publishes any.
+System calls come from the formats that ship; functions, tracepoints, LSM hooks and iterators from the types of the
+kernel that programs are compiled against. What the program itself declares of a type goes before those.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TypeAlias
 
-from pybpfc.formats.btf import Btf, BtfType
+from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.errors import BadBtf
-from pybpfc.lang.types import BOOL, CHAR, I32, U64, VOID, Field, Int, Pointer, Space, Struct, Type
+from pybpfc.lang.kernel_types import KernelSignature, KernelStruct, KernelTypes, kernel_types
+from pybpfc.lang.types import I64, U64, VOID, Array, Int, Pointer, Space, Struct, Type
 from pybpfc.records import frozen
 
-VMLINUX = "/sys/kernel/btf/vmlinux"
+Declared: TypeAlias = Callable[[str], Struct | None]
+"""The declaration of a kernel struct that the program has, by the kernel's name."""
 
-FindStruct: TypeAlias = Callable[[str], Struct]
-"""The kernel struct of a name, with the fields that the program knows."""
+_FIRST_ARGUMENT = 16  # in the record of a system call's entry, behind the call's number
 
 
 @frozen
@@ -36,99 +36,79 @@ def syscall_prototype(name: str) -> Prototype | None:
     entry = find_tracepoint(f"syscalls/sys_enter_{name}")
     if entry is None:
         return None
-    return Prototype(tuple((f.name, _argument(f.type)) for f in entry.fields if f.offset >= 16), Int(64, True))
+    fields = (f for f in entry.fields if f.offset >= _FIRST_ARGUMENT)
+    return Prototype(tuple((f.name, f.type.host if isinstance(f.type, Int) else f.type) for f in fields), I64)
 
 
-def _argument(type: Type) -> Type:
-    return type.host if isinstance(type, Int) else type
-
-
-_PREFIX = {
-    "tp_btf": ("btf_trace_", "TYPEDEF", 1),
-    "lsm": ("bpf_lsm_", "FUNC", 0),
-    "lsm_cgroup": ("bpf_lsm_", "FUNC", 0),
-}
-
-
-def kernel_prototype(hook: str, target: str, find: FindStruct) -> Prototype | None:
-    """The arguments of a function, tracepoint or LSM hook of this kernel; None when it has none of that name."""
-    btf = _vmlinux()
-    prefix, kind, skipped = _PREFIX.get(hook, ("", "FUNC", 0))
-    found = btf.find(prefix + target.partition("+")[0], kind) if btf is not None else None
-    if btf is None or found is None:
+def kernel_prototype(hook: str, target: str, declared: Declared) -> Prototype | None:
+    """The arguments of a function, tracepoint or LSM hook; None when the kernel has none of that name."""
+    types = _types()
+    if types is None:
         return None
-    function = btf.skip_modifiers(found.type)
-    if function.kind == "PTR":
-        function = btf.skip_modifiers(function.type)
-    if function.kind != "FUNC_PROTO":
+    try:
+        found = _signature(types, hook, target.partition("+")[0])
+        if found is None:
+            return None
+        params = tuple((p.name, argument_type(p.type, declared)) for p in found.parameters)
+        return Prototype(params, argument_type(found.result, declared))
+    except BadBtf:
         return None
-    params = [(name, argument_type(btf, type, find)) for name, type in function.params[skipped:] if type]
-    return Prototype(tuple(params), argument_type(btf, function.type, find))
 
 
-def iterator_fields(kind: str, find: FindStruct) -> Prototype | None:
-    """The fields of an iterator's context, `bpf_iter__task`: each takes 8 bytes, and may be null at the end."""
-    btf = _vmlinux()
-    found = btf.find(f"bpf_iter__{kind}", "STRUCT") if btf is not None else None
-    if btf is None or found is None:
+def _signature(types: KernelTypes, hook: str, target: str) -> KernelSignature | None:
+    match hook:
+        case "tp_btf" | "raw_tracepoint":
+            return types.tracepoint(target)
+        case "lsm" | "lsm_cgroup":
+            return types.lsm_hook(target)
+        case _:
+            return types.function(target)
+
+
+def iterator_fields(kind: str, declared: Declared) -> Prototype | None:
+    """The fields of an iterator's context, each of 8 bytes; objects are None at the end of the iteration."""
+    types = _types()
+    context = types.iterator(kind) if types is not None else None
+    if context is None:
         return None
     fields: list[tuple[str, Type]] = []
-    for member in found.members:
-        inner = btf.skip_modifiers(member.type)
-        if not member.name and inner.kind == "UNION" and inner.members:  # a pointer, padded to 8 bytes
-            member = inner.members[0]
-        type = argument_type(btf, member.type, find)
+    for field in context.fields:
+        type = argument_type(field.type, declared)
         if isinstance(type, Pointer):
-            type = Pointer(type.to, type.space, nullable=member.name != "meta")
-        fields.append((member.name, type))
+            type = Pointer(type.to, Space.BTF, nullable=field.name != "meta")
+        fields.append((field.name, type))
     return Prototype(tuple(fields))
 
 
-def argument_type(btf: Btf, id: int, find: FindStruct) -> Type:
-    """What an argument of a type of the kernel's is to a program."""
-    found = btf.skip_modifiers(id) if id else None
-    match found:
-        case None:
-            return VOID
-        case BtfType(kind="INT") if found.encoding & 4:
-            return BOOL
-        case BtfType(kind="INT") if found.size in (1, 2, 4, 8):
-            return Int(found.size * 8, bool(found.encoding & 1))
-        case BtfType(kind="ENUM" | "ENUM64"):
-            return Int(found.size * 8, found.flag) if found.size == 8 else I32 if found.flag else Int(32, False)
-        case BtfType(kind="PTR"):
-            return _pointer(btf, found, find)
+def argument_type(type: Type, declared: Declared) -> Type:
+    """What an argument of a kernel type is to a program: structs by the verifier's typed pointers."""
+    match type:
+        case Pointer(to=KernelStruct() as struct, space=Space.KERNEL):
+            own = declared(struct.kernel_name)
+            known = struct.complete or own is not None
+            return Pointer(own if own is not None else struct, Space.BTF if known else Space.KERNEL)
+        case Int():
+            return type.host
+        case Array() | Struct():
+            return U64  # by value, which no register holds as a whole
         case _:
-            return U64
+            return type
 
 
-def _pointer(btf: Btf, pointer: BtfType, find: FindStruct) -> Type:
-    to = btf.skip_modifiers(pointer.type) if pointer.type else None
-    if to is None:
-        return Pointer(VOID, Space.KERNEL)
-    if to.kind in ("STRUCT", "FWD"):
-        return Pointer(find(to.name), Space.BTF if to.kind == "STRUCT" else Space.KERNEL)
-    if to.kind == "INT" and to.size == 1:
-        return Pointer(CHAR, Space.KERNEL)
-    if to.kind == "INT" and to.size in (2, 4, 8):
-        return Pointer(Int(to.size * 8, bool(to.encoding & 1)), Space.KERNEL)
-    return Pointer(VOID, Space.KERNEL)
-
-
-def undeclared_struct(name: str) -> Struct:
-    """A kernel struct that the program has no declaration of: without fields, but for those every iterator needs."""
-    struct = Struct(name, kernel=True)
-    if name == "bpf_iter_meta":
-        seq = Pointer(Struct("seq_file", kernel=True), Space.KERNEL)
-        struct.set_layout((Field("seq", seq, 0), Field("session_id", U64, 8), Field("seq_num", U64, 16)), 24, 8)
-    return struct
-
-
-@functools.lru_cache(maxsize=1)
-def _vmlinux() -> Btf | None:
-    """The types of the kernel that this runs on; None where it publishes none."""
+def kernel_struct(name: str) -> Struct:
+    """The kernel struct of a name; without fields where the kernel's types are not known."""
+    types = _types()
     try:
-        with open(VMLINUX, "rb") as file:
-            return Btf(file.read())
-    except (OSError, BadBtf):
+        found = types.struct(name) if types is not None else None
+    except BadBtf:
+        found = None
+    return found if found is not None else KernelStruct(name, complete=False)
+
+
+def _types() -> KernelTypes | None:
+    try:
+        return kernel_types()
+    except LoadError:
         return None
+
+

@@ -27,7 +27,6 @@ from pybpfc.frontend.containers import constant_container
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import InnerMap
 from pybpfc.frontend.instances import instance_name, specialise
-from pybpfc.frontend.prototypes import undeclared_struct
 from pybpfc.frontend.signatures import function_formals, function_signature, is_generic
 from pybpfc.frontend.typed_ast import FunctionKey, TFunction
 from pybpfc.ir.module import GlobalVar, Initial, MapDef
@@ -84,7 +83,7 @@ class Unit:
     _signatures: dict[tuple[int, s.TypeArguments], s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
     _inner_maps: dict[str, InnerMap] = field(default_factory=dict)
-    _kernel_structs: dict[str, Struct] = field(default_factory=dict)
+    _kernel_structs: dict[str, Struct | None] = field(default_factory=dict)
 
     @functools.cached_property
     def files(self) -> FileCache:
@@ -215,13 +214,13 @@ class Unit:
                         return s.GlobalSymbol(variable)
         return None
 
-    def kernel_struct(self, captured: Captured, name: str) -> Struct:
-        """The declaration of a kernel struct that a function sees, or one that stands for it."""
+    def kernel_struct(self, captured: Captured, name: str) -> Struct | None:
+        """The declaration of a kernel struct that a function sees, by the kernel's name."""
         if name not in self._kernel_structs:
             values = (*captured.nonlocals.values(), *captured.globals.values())
             visible = (getattr(value, "__bpf_type__", None) for value in values if isinstance(value, type))
-            found = next((s for s in visible if isinstance(s, Struct) and s.kernel and s.kernel_name == name), None)
-            self._kernel_structs[name] = found if found is not None else undeclared_struct(name)
+            found = (s for s in visible if isinstance(s, Struct) and s.kernel and s.kernel_name == name)
+            self._kernel_structs[name] = next(found, None)
         return self._kernel_structs[name]
 
     def context(self, found: ContextType, python: type[Context] | None) -> ContextType:

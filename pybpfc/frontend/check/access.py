@@ -228,7 +228,9 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         return index
     if not is_integer(index.type):
         return c.error(catalog.NotAnIndex(describe(index)), node.slice)
-    if isinstance(index, t.Literal):
+    if array.length == 0 and space_of(base) in FOREIGN:
+        pass  # one that goes on past its struct, as far as only the kernel knows
+    elif isinstance(index, t.Literal):
         if index.value < 0:
             index = t.Literal(index.span, index.type, index.value + array.length, untyped=index.untyped)
         if not 0 <= index.value < array.length:

@@ -27,6 +27,7 @@ from pybpfc.frontend.check.maps import check_key, check_stored, in_memory
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.check.references import check_not_released, check_tail_call, released_argument
 from pybpfc.frontend.contexts import uapi_struct
+from pybpfc.frontend.prototypes import kernel_struct
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.types import (
     ERROR,
@@ -88,7 +89,16 @@ def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
         check_tail_call(c, c.span(node))
     if helper.invalidates_packet:
         c.invalidate_packets(c.span(node), helper.name)
-    return t.CallHelper(c.span(node), result_type(helper, maps), helper, tuple(args))
+    return t.CallHelper(c.span(node), _kernel_object(c, helper, result_type(helper, maps)), helper, tuple(args))
+
+
+def _kernel_object(c: FunctionChecker, helper: Helper, type: Type) -> Type:
+    """The struct that a helper's result leads to, as the program declares it or the kernel describes it."""
+    name = helper.result.ctype.removeprefix("struct ").rstrip(" *")
+    if not isinstance(type, Pointer) or type.space is not Space.BTF or type.to != VOID or not name.isidentifier():
+        return type
+    declared = c.unit.kernel_struct(c.captured, name)
+    return Pointer(declared if declared is not None else kernel_struct(name), Space.BTF, type.nullable)
 
 
 def available(c: FunctionChecker, span: Span, helper: Helper) -> bool:

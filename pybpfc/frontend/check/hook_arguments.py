@@ -143,8 +143,7 @@ def _prototype(c: FunctionChecker, program: Program[..., Any]) -> Prototype | No
         return syscall_prototype(program.target)
     if program.hook in ("uprobe", "uretprobe", "kretsyscall"):
         return None
-    hook = "tp_btf" if program.hook == "raw_tracepoint" else program.hook
-    return kernel_prototype(hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
+    return kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
 
 
 def _place(
