@@ -189,16 +189,17 @@ class DebugInfo:
         )
         return name
 
-    def variable(self, name: str, type: str, span: Span) -> str:
+    def variable(self, name: str, type: str, span: Span, *, defined: bool = True) -> str:
         """A global variable's node."""
         file = self.file(span.file)
         variable = self.node(
             f"!DIGlobalVariable(name: {quote(name)}, scope: {self.unit}, file: {file}, line: {span.line}, "
-            f"type: {type}, isLocal: false, isDefinition: true)",
+            f"type: {type}, isLocal: false, isDefinition: {'true' if defined else 'false'})",
             distinct=True,
         )
         expression = self.node(f"!DIGlobalVariableExpression(var: {variable}, expr: !DIExpression())")
-        self._globals.append(expression)
+        if defined:
+            self._globals.append(expression)
         return expression
 
     def global_variable(self, variable: GlobalVar) -> str:
@@ -207,7 +208,7 @@ class DebugInfo:
         if variable.section == ".rodata":
             base = self.node(f"!DIDerivedType(tag: DW_TAG_volatile_type, baseType: {base})")
             base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
-        return self.variable(variable.name, base, variable.span)
+        return self.variable(variable.name, base, variable.span, defined=not variable.external)
 
     def license(self, length: int) -> str:
         """The node of the licence's text."""

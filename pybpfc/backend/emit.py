@@ -91,7 +91,7 @@ class ModuleEmitter:
         parts += [self._global(g) for g in self.module.globals]
         parts.append(self._license())
         used = [symbol(m.name) for m in self.module.maps] + ["@_license"]
-        used += [symbol(g.name) for g in self.module.globals if g.exported]
+        used += [symbol(g.name) for g in self.module.globals if g.exported and not g.external]
         listed = ", ".join(f"ptr {u}" for u in used)
         parts.append(f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{listed}], section "llvm.metadata"')
         for function in self.module.functions:
@@ -121,6 +121,12 @@ class ModuleEmitter:
 
     def _global(self, g: GlobalVar) -> str:
         align = max(align_of(g.type), _MAX_ALIGN if size_of(g.type) >= _MAX_ALIGN else 1)
+        if g.external:
+            debug = self.debug.global_variable(g)
+            return (
+                f"{symbol(g.name)} = extern_weak global {memory(g.type)}, section {quote(g.section)}, "
+                f"align {align_of(g.type)}, !dbg {debug}"
+            )
         constant = "constant" if g.section == ".rodata" else "global"
         value = _initial(g.type, g.initial, self.target.big_endian)
         if not g.exported:

@@ -297,6 +297,12 @@ class Unit:
         self.globals[key] = variable
         return variable
 
+    def kernel_value(self, name: str, type: Type, span: Span) -> GlobalVar | None:
+        """A build option of the kernel as a variable that the loader fills in; None where it has another type."""
+        key = (0, f".kconfig {name}")
+        found = self.globals.setdefault(key, GlobalVar(name, type, ".kconfig", None, span))
+        return found if found.type == type else None
+
     def constant_array(self, name: str, type: Array, values: Initial, span: Span) -> GlobalVar:
         """Constants in the object's read-only data, under a name that no symbol of the user's has."""
         key = (0, f"{name} {type} {values!r}")

@@ -43,7 +43,8 @@ def as_read(item: dict[str, Any], flag: bool) -> BtfType:
             given |= {"index_type": item["index_type_id"], "length": item["nr_elems"]}
         case "STRUCT" | "UNION":
             members = (
-                BtfMember(name_of(m), m["type_id"], m["bits_offset"], m.get("bitfield_size", 0)) for m in item["members"]
+                BtfMember(name_of(m), m["type_id"], m["bits_offset"], m.get("bitfield_size", 0))
+                for m in item["members"]
             )
             given["members"] = tuple(members)
         case "ENUM" | "ENUM64":

@@ -62,6 +62,10 @@ def questions(ctx: bpf.RawTracepointContext) -> int:
     e = bpf.type_size(u32)
     f = bpf.enum_value(task_struct.pid)
     g = bpf.field_exists(task_struct, "pid.value")
+    h = bpf.kconfig("HZ", u32)
+    i = bpf.kconfig("CONFIG_HZ", u32) + bpf.kconfig("CONFIG_HZ", u64)
+    j = bpf.kconfig("CONFIG_HZ", Record)
+    k = bpf.kconfig(5, u32)
     return 0
 
 

@@ -225,6 +225,31 @@ class UnknownHookTarget(ErrorClass):
     name: str
 
 
+class KernelOption(ErrorClass):
+    """`bpf.kconfig` names something that is no build option of the kernel.
+
+    Options are called as in the kernel's `.config`; one that is not set, or that a kernel does not have, is 0.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS if bpf.kconfig("HZ", u32) == 1000 else XDP_DROP
+
+    Good:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            return XDP_PASS if bpf.kconfig("CONFIG_HZ", u32) == 1000 else XDP_DROP
+    """
+
+    code = "E0325"
+    title = "`{name}` is no build option of the kernel"
+    label = "options begin with `CONFIG_`"
+    help = "write it as in the kernel's configuration: `CONFIG_HZ`"
+    name: str
+
+
 class KernelStructMade(ErrorClass):
     """A program makes a struct of the kernel.
 

@@ -174,12 +174,14 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return c.error(catalog.LoopAsValue("bpf.loop(…)", "done = bpf.loop(n, fn, ctx)"), node)
     if name == "iter_num":
         return c.error(catalog.LoopAsValue("bpf.iter_num(…)", "for i in bpf.iter_num(a, b):"), node)
-    from pybpfc.frontend.check import kernel_types
+    from pybpfc.frontend.check import kernel_types, kernel_values
 
     if name in kernel_types.QUESTIONS:
         return kernel_types.check_question(c, node, name)
     if name == "cast":
         return kernel_types.check_cast(c, node)
+    if name in ("kconfig", "kernel_version"):
+        return kernel_values.check_kernel_value(c, node, name)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
 
 

@@ -79,7 +79,7 @@ def constant_written(place: t.Expr) -> catalog.ErrorClass | None:
     """The mistake of writing to a constant, or a part of one; None for places that can be written."""
     while isinstance(place, t.Member | t.Element | t.Part):
         place = place.base
-    if isinstance(place, t.GlobalPlace) and place.variable.section == ".rodata":
+    if isinstance(place, t.GlobalPlace) and place.variable.section in (".rodata", ".kconfig"):
         name = place.variable.name
         if not place.variable.exported:
             return catalog.WriteToConstant(name.removeprefix(".const.").partition(".")[0])
