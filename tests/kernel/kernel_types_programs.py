@@ -119,9 +119,9 @@ READ = f"""
     row.reset = task.sched_reset_on_fork
     parent = task.real_parent
     row.same = 1 if task.comm == parent.comm else 0
-    row.same |= 2 if task.comm.startswith("pybpfc") else 0
-    row.same |= 4 if parent == task.real_parent else 0
-    row.same |= 8 if task.comm == "pybpfc-test" else 0
+    row.same |= u32(2 if task.comm.startswith("pybpfc") else 0)
+    row.same |= u32(4 if parent == task.real_parent else 0)
+    row.same |= u32(8 if task.comm == "pybpfc-test" else 0)
     rows[{KEY}] = row
     return 0
 """

@@ -152,7 +152,9 @@ def test_questions(tmp_path: Path) -> None:
     btf = Btf(VMLINUX.read_bytes())
     task, signal = btf.find("task_struct", "STRUCT"), btf.find("signal_struct", "STRUCT")
     kinds = btf.find("pid_type", "ENUM")
-    assert task is not None and signal is not None and kinds is not None
+    assert task is not None
+    assert signal is not None
+    assert kinds is not None
     members = {m.name: m for m in task.members}
     assert a.state >> 32 == (2 if "__state" in members else 1)
     assert (a.never, a.struct, a.none, a.unheard) == (0, 0, 0, 2)
@@ -187,7 +189,8 @@ def test_kconfig(tmp_path: Path) -> None:
         found = obj.globals
         assert (found.hz, found.version, found.bits) == (int(options["CONFIG_HZ"]), version, 1 | 4)
         assert (chr(found.letter), found.text) == ("y", options.get("CONFIG_DEFAULT_HOSTNAME", "").strip('"'))
-        assert (found.CONFIG_HZ, found.CONFIG_BPF_SYSCALL) == (int(options["CONFIG_HZ"]), True)
+        assert int(options["CONFIG_HZ"]) == found.CONFIG_HZ
+        assert found.CONFIG_BPF_SYSCALL is True
 
 
 def test_kconfig_in_the_machine() -> None:
@@ -200,7 +203,7 @@ def test_kconfig_in_the_machine() -> None:
 
 def test_a_value_that_does_not_fit(tmp_path: Path) -> None:
     source = programs.KCONFIG.replace('bpf.kconfig("CONFIG_BPF", u8)', 'u8(bpf.kconfig("CONFIG_BPF", u32))')
-    with pytest.raises(bpf.LoadError, match="`CONFIG_BPF` is `y` in this kernel") as failure:
-        with loaded(source, tmp_path, attach=False):
-            pass
+    failing = pytest.raises(bpf.LoadError, match="`CONFIG_BPF` is `y` in this kernel")
+    with failing as failure, loaded(source, tmp_path, attach=False):
+        pass
     assert "`bool`" in (failure.value.remedy or "")

@@ -177,7 +177,7 @@ def _check_with_arguments(
     """A program whose parameters are its hook's arguments."""
     span = _definition_span(c.captured)
     param = c.temporary(Pointer(context, Space.CTX), span)
-    param.param = 0
+    param.name, param.param = ".ctx", 0
     c.require_flow().bind(param)
     bound = hook_arguments.bind_arguments(c, program, param)
     body = _check_body(c, []) if bound is not None else None
