@@ -8,6 +8,7 @@ of them are as they were. `PYBPFC_CACHE=0` turns the cache off; it lives under `
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pybpfc.files import cache_directory, cache_enabled, write_atomically
-from pybpfc.lang.fingerprint import Dependencies, fingerprint
+from pybpfc.lang.fingerprint import VMLINUX, Dependencies, fingerprint
 from pybpfc.records import frozen
 
 if TYPE_CHECKING:
@@ -120,9 +121,11 @@ def file_digest(path: str) -> str:
 
 def find(namespace: Mapping[str, Any], own: str, module: str, name: str) -> Any:
     """The live value of a dotted name; raises LookupError or AttributeError when it is gone."""
-    scope = namespace if module == own else vars(sys.modules[module])
     head, *rest = name.split(".")
-    value = scope[head]
+    if module == own:
+        value = namespace[head]
+    else:  # modules may make their names when they are asked for
+        value = getattr(importlib.import_module(module) if module == VMLINUX else sys.modules[module], head)
     for part in rest:
         value = getattr(value, part)
     return value

@@ -12,6 +12,9 @@ from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
 from pybpfc.records import frozen
 
+VMLINUX = "pybpfc.vmlinux"
+"""The module whose names are made when they are asked for."""
+
 
 @frozen
 class Dependencies:

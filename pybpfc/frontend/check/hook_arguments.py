@@ -97,6 +97,7 @@ def hook_context(unit: Unit, captured: Captured, program: Program[..., Any]) -> 
         context.set_layout((Field("args", Array(U64, MAX_ARGUMENTS), 0), *members), 8 * MAX_ARGUMENTS, 8)
         return context
     if program.hook == "iter":
+        unit.note_kernel_types()
         found = iterator_fields(program.target, lambda name: unit.kernel_struct(captured, name))
         if found is None:
             where = captured.source.span(captured.node.decorator_list[0])
@@ -143,6 +144,7 @@ def _prototype(c: FunctionChecker, program: Program[..., Any]) -> Prototype | No
         return syscall_prototype(program.target)
     if program.hook in ("uprobe", "uretprobe", "kretsyscall"):
         return None
+    c.unit.note_kernel_types()
     return kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
 
 
