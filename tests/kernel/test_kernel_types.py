@@ -177,11 +177,16 @@ def test_libbpf_loads_the_objects(source: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_kconfig(tmp_path: Path) -> None:
+def options_of_kernel() -> dict[str, str]:
+    """The kernel's build options; skips where it does not tell."""
     try:
-        options = kernel_options()
+        return kernel_options()
     except bpf.LoadError as error:
         pytest.skip(error.message)
+
+
+def test_kconfig(tmp_path: Path) -> None:
+    options = options_of_kernel()
     numbers = re.findall(r"\d+", os.uname().release)[:3]
     version = int(numbers[0]) << 16 | int(numbers[1]) << 8 | min(int(numbers[2]), 255)
     with loaded(programs.KCONFIG, tmp_path, attach=False) as obj:
@@ -203,6 +208,8 @@ def test_kconfig_in_the_machine() -> None:
 
 def test_a_value_that_does_not_fit(tmp_path: Path) -> None:
     source = programs.KCONFIG.replace('bpf.kconfig("CONFIG_BPF", u8)', 'u8(bpf.kconfig("CONFIG_BPF", u32))')
+    from_python(source)
+    options_of_kernel()
     failing = pytest.raises(bpf.LoadError, match="`CONFIG_BPF` is `y` in this kernel")
     with failing as failure, loaded(source, tmp_path, attach=False):
         pass
