@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 @define
 class Variable:
-    """A local variable or parameter; the verifier knows that a `trusted` pointer is not null."""
+    """A local variable or parameter.
+
+    `trusted`: a pointer to an object of the kernel that the verifier knows not to be null, by all its bindings.
+    """
 
     name: str
     type: Type
     span: Span
     param: int | None = None
-    trusted: bool = False
+    trusted: bool | None = None
 
 
 # ----------------------------------------------------------------------------------- expressions

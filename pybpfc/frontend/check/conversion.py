@@ -87,6 +87,20 @@ def constant_written(place: t.Expr) -> catalog.ErrorClass | None:
     return None
 
 
+def never_null(e: t.Expr) -> bool:
+    """Whether the verifier knows that a typed pointer of the kernel is not null: it did not come out of memory."""
+    match e:
+        case t.ReadVariable():
+            tested = isinstance(e.variable.type, Pointer) and e.variable.type.nullable
+            return tested or bool(e.variable.trusted)
+        case t.Convert():
+            return never_null(e.operand)
+        case t.ContextMember() | t.CallHelper():
+            return isinstance(e.type, Pointer) and not e.type.nullable
+        case _:
+            return False
+
+
 def to_number(e: t.Expr) -> t.Expr:
     """Pointers to user and kernel memory compute as the addresses they are."""
     return t.Convert(e.span, U64, e) if isinstance(e.type, Pointer) else e

@@ -24,6 +24,7 @@ from pybpfc.frontend.check.conversion import (
     is_aggregate,
     is_optional,
     may_be_none,
+    never_null,
     place,
     reference,
     storable_text,
@@ -333,6 +334,8 @@ def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AS
         flow.ranges[variable] = bounds
     if nonnull:
         flow.nonnull.add(variable)
+    if isinstance(variable.type, Pointer) and variable.type.space is Space.BTF:
+        variable.trusted = never_null(value) and variable.trusted is not False
     return t.Bind(c.span(node), variable, value)
 
 

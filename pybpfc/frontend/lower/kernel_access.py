@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from pybpfc.abi.helpers import HELPERS
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check.conversion import FOREIGN, space_of
+from pybpfc.frontend.check.conversion import FOREIGN, never_null, space_of
 from pybpfc.frontend.lower.context import Lowering, register_type
 from pybpfc.frontend.lower.memory import load, memory_type, offset_pointer
 from pybpfc.ir.ops import ArithOp, Const, CoreKind, Predicate, Value
@@ -65,8 +65,7 @@ def _may_be_null(base: t.Expr) -> bool:
     """
     if space_of(base) is not Space.BTF or not isinstance(base, t.Deref):
         return False
-    pointer = base.pointer
-    return not (isinstance(pointer, t.ReadVariable) and pointer.variable.trusted)
+    return not never_null(base.pointer)
 
 
 def _unless_null(low: Lowering, pointer: Value, type: Type, compute: Callable[[], Value]) -> Value:
