@@ -108,9 +108,12 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import atomic_sub as atomic_sub
     from pybpfc.lang.intrinsics import atomic_xchg as atomic_xchg
     from pybpfc.lang.intrinsics import atomic_xor as atomic_xor
+    from pybpfc.lang.intrinsics import cast as cast
     from pybpfc.lang.intrinsics import enum_exists as enum_exists
     from pybpfc.lang.intrinsics import enum_value as enum_value
     from pybpfc.lang.intrinsics import field_exists as field_exists
+    from pybpfc.lang.intrinsics import field_offset as field_offset
+    from pybpfc.lang.intrinsics import field_size as field_size
     from pybpfc.lang.intrinsics import iter_num as iter_num
     from pybpfc.lang.intrinsics import kconfig as kconfig
     from pybpfc.lang.intrinsics import kernel_version as kernel_version
@@ -124,6 +127,8 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import spin_lock as spin_lock
     from pybpfc.lang.intrinsics import static_assert as static_assert
     from pybpfc.lang.intrinsics import type_exists as type_exists
+    from pybpfc.lang.intrinsics import type_id as type_id
+    from pybpfc.lang.intrinsics import type_matches as type_matches
     from pybpfc.lang.intrinsics import type_size as type_size
     from pybpfc.lang.keyed_maps import Array as Array
     from pybpfc.lang.keyed_maps import HashMap as HashMap
@@ -250,9 +255,10 @@ _EXPORTS: dict[str, str] = {
     ),
     "pybpfc.lang.integers": "be16 be32 be64 i16 i32 i64 i8 u16 u32 u64 u8",
     "pybpfc.lang.intrinsics": (
-        "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor enum_exists "
-        "enum_value field_exists iter_num kconfig kernel_version loop offset_of preempt_disable printk "
-        "rcu_read_lock size_of snprintf spin_lock static_assert type_exists type_size"
+        "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor cast "
+        "enum_exists enum_value field_exists field_offset field_size iter_num kconfig kernel_version loop "
+        "offset_of preempt_disable printk rcu_read_lock size_of snprintf spin_lock static_assert "
+        "type_exists type_id type_matches type_size"
     ),
     "pybpfc.lang.keyed_maps": (
         "Array HashMap LpmTrie LruHashMap LruPerCpuHashMap PerCpuArray PerCpuHashMap PerCpuValues"

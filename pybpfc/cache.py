@@ -8,15 +8,15 @@ of them are as they were. `PYBPFC_CACHE=0` turns the cache off; it lives under `
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pybpfc.lang.fingerprint import Dependencies, fingerprint
+from pybpfc.files import cache_directory, cache_enabled, write_atomically
+from pybpfc.lang.fingerprint import VMLINUX, Dependencies, fingerprint
 from pybpfc.records import frozen
 
 if TYPE_CHECKING:
@@ -37,13 +37,12 @@ class Entry:
     @property
     def enabled(self) -> bool:
         """Whether there is a cache for this source."""
-        return os.environ.get("PYBPFC_CACHE", "1") != "0" and os.path.isabs(self.file) and os.path.isfile(self.file)
+        return cache_enabled() and os.path.isabs(self.file) and os.path.isfile(self.file)
 
     def _path(self) -> str:
-        root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
         parts = (self.file, self.module, self.programs, self.options, compiler_version())
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()
-        return os.path.join(root, "pybpfc", digest[:2], digest[2:32])
+        return os.path.join(cache_directory(), digest[:2], digest[2:32])
 
     def lookup(self, namespace: Mapping[str, Any]) -> tuple[bytes, tuple[Any, ...]] | None:
         """The object and the warnings given for it, when nothing it was made from has changed."""
@@ -122,48 +121,11 @@ def file_digest(path: str) -> str:
 
 def find(namespace: Mapping[str, Any], own: str, module: str, name: str) -> Any:
     """The live value of a dotted name; raises LookupError or AttributeError when it is gone."""
-    scope = namespace if module == own else vars(sys.modules[module])
     head, *rest = name.split(".")
-    value = scope[head]
+    if module == own:
+        value = namespace[head]
+    else:  # modules may make their names when they are asked for
+        value = getattr(importlib.import_module(module) if module == VMLINUX else sys.modules[module], head)
     for part in rest:
         value = getattr(value, part)
     return value
-
-
-def write_atomically(path: str, data: bytes) -> None:
-    """Write a file whole or not at all; what is no regular file, such as a pipe or /dev/null, is written into.
-
-    An existing file keeps its mode, and a symbolic link stays: the file that it leads to is written. An OSError names
-    `path`.
-    """
-    try:
-        _write(path, data)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
-
-
-def _write(path: str, data: bytes) -> None:
-    mode = _mode(path)
-    if mode is not None and not stat.S_ISREG(mode):
-        with open(path, "wb", buffering=0) as file:
-            file.write(data)
-        return
-    target = os.path.realpath(path) if path else path
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target) or ".", prefix=".pybpfc-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask if mode is None else stat.S_IMODE(mode))
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _mode(path: str) -> int | None:
-    try:
-        return os.stat(path).st_mode
-    except FileNotFoundError:
-        return None

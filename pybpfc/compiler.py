@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybpfc import cache
 from pybpfc.diagnostics.errors import PybpfcError
+from pybpfc.files import write_atomically
 from pybpfc.lang.programs import Program
 from pybpfc.records import define, frozen
 
@@ -71,7 +72,7 @@ class Object:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the object to a file, whole or not at all."""
-        cache.write_atomically(os.fspath(path), self.elf)
+        write_atomically(os.fspath(path), self.elf)
 
 
 def resolve_source(source: Any) -> Source:

@@ -10,8 +10,11 @@ from pybpfc.helpers import (
     bpf_get_current_pid_tgid,
     bpf_get_current_uid_gid,
 )
+from pybpfc.helpers import bpf_get_current_task_btf as current
 from pybpfc.lang.functions import func
 from pybpfc.lang.integers import u32, u64
+
+__all__ = ["current", "current_cgroup_id", "current_comm", "current_gid", "current_pid", "current_tid", "current_uid"]
 
 
 @func(inline=True)

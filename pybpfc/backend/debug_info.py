@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from pybpfc.backend.core_access import UsedFields
 from pybpfc.backend.maps import Attribute, map_attributes, record_type
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import record_name
@@ -53,6 +54,7 @@ class DebugInfo:
 
     def __init__(self, module: Module) -> None:
         self.module = module
+        self.used = UsedFields(module)
         self.lines: list[str] = []
         self._count = 0
         self._known: dict[object, str] = {}
@@ -139,7 +141,7 @@ class DebugInfo:
         if known is not None:
             return known
         name = self._structs[id(type)] = self._new()
-        members = [self._member(f) for f in type.fields]
+        members = [self._member(f) for f in (self.used.of(type) if type.kernel else type.fields)]
         elements = self.node(f"!{{{', '.join(members)}}}")
         tag = "DW_TAG_union_type" if type.union else "DW_TAG_structure_type"
         self.lines.append(
@@ -187,16 +189,17 @@ class DebugInfo:
         )
         return name
 
-    def variable(self, name: str, type: str, span: Span) -> str:
+    def variable(self, name: str, type: str, span: Span, *, defined: bool = True) -> str:
         """A global variable's node."""
         file = self.file(span.file)
         variable = self.node(
             f"!DIGlobalVariable(name: {quote(name)}, scope: {self.unit}, file: {file}, line: {span.line}, "
-            f"type: {type}, isLocal: false, isDefinition: true)",
+            f"type: {type}, isLocal: false, isDefinition: {'true' if defined else 'false'})",
             distinct=True,
         )
         expression = self.node(f"!DIGlobalVariableExpression(var: {variable}, expr: !DIExpression())")
-        self._globals.append(expression)
+        if defined:
+            self._globals.append(expression)
         return expression
 
     def global_variable(self, variable: GlobalVar) -> str:
@@ -205,7 +208,7 @@ class DebugInfo:
         if variable.section == ".rodata":
             base = self.node(f"!DIDerivedType(tag: DW_TAG_volatile_type, baseType: {base})")
             base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
-        return self.variable(variable.name, base, variable.span)
+        return self.variable(variable.name, base, variable.span, defined=not variable.external)
 
     def license(self, length: int) -> str:
         """The node of the licence's text."""

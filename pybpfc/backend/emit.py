@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pybpfc.backend.core_access import emit_address, emit_query
 from pybpfc.backend.debug_info import DebugInfo, quote
 from pybpfc.backend.maps import map_attributes
 from pybpfc.ir import ops
@@ -39,7 +40,7 @@ _CHUNK = 64  # stores LLVM is asked to make of one fill or copy; it makes up to 
 
 def emit_module(module: Module, target: Target) -> str:
     """The module as LLVM text."""
-    return _Module(module, target).emit()
+    return ModuleEmitter(module, target).emit()
 
 
 def register(type: Type) -> str:
@@ -67,12 +68,16 @@ def symbol(name: str) -> str:
     return f"@{quote(name)}"
 
 
-class _Module:
+class ModuleEmitter:
+    """Emits a module; `declared` and `constants` are what its functions need besides."""
+
     def __init__(self, module: Module, target: Target) -> None:
         self.module = module
         self.target = target
         self.debug = DebugInfo(module)
         self.declared: set[str] = set()
+        self.constants: list[str] = []
+        self.queries = 0
 
     def emit(self) -> str:
         """Everything."""
@@ -86,13 +91,14 @@ class _Module:
         parts += [self._global(g) for g in self.module.globals]
         parts.append(self._license())
         used = [symbol(m.name) for m in self.module.maps] + ["@_license"]
-        used += [symbol(g.name) for g in self.module.globals if g.exported]
+        used += [symbol(g.name) for g in self.module.globals if g.exported and not g.external]
         listed = ", ".join(f"ptr {u}" for u in used)
         parts.append(f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{listed}], section "llvm.metadata"')
         for function in self.module.functions:
             parts.append("")
-            parts += _Function(self, function).emit()
+            parts += FunctionEmitter(self, function).emit()
         parts.append("")
+        parts += self.constants
         parts += sorted(self.declared)
         parts.append('attributes #0 = { nounwind "no-builtins" }')
         parts.append('attributes #1 = { nounwind alwaysinline "no-builtins" }')
@@ -115,6 +121,12 @@ class _Module:
 
     def _global(self, g: GlobalVar) -> str:
         align = max(align_of(g.type), _MAX_ALIGN if size_of(g.type) >= _MAX_ALIGN else 1)
+        if g.external:
+            debug = self.debug.global_variable(g)
+            return (
+                f"{symbol(g.name)} = extern_weak global {memory(g.type)}, section {quote(g.section)}, "
+                f"align {align_of(g.type)}, !dbg {debug}"
+            )
         constant = "constant" if g.section == ".rodata" else "global"
         value = _initial(g.type, g.initial, self.target.big_endian)
         if not g.exported:
@@ -168,10 +180,10 @@ def _slot(local: ops.Local, addressed: bool) -> str:
     return f"{memory(local.type)}, align {align}"
 
 
-class _Function:
+class FunctionEmitter:
     """Emits one function; `values` maps temporaries to LLVM names."""
 
-    def __init__(self, owner: _Module, function: Function) -> None:
+    def __init__(self, owner: ModuleEmitter, function: Function) -> None:
         self.owner = owner
         self.function = function
         self.debug = owner.debug
@@ -226,10 +238,21 @@ class _Function:
     def _do(self, text: str) -> None:
         self.lines.append(f"  {text}{self.at}")
 
-    def _make(self, text: str) -> str:
+    def make(self, text: str) -> str:
+        """An instruction whose value is no op's result."""
         name = self._fresh()
         self.lines.append(f"  {name} = {text}{self.at}")
         return name
+
+    def set_number(self, op: ops.Op, value: str, width: int) -> None:
+        """An op's result from a number of `width` bits, which is truncated, or tested for a `bool`."""
+        assert op.result is not None
+        if isinstance(op.result.type, Bool):
+            self._set(op, f"icmp ne i{width} {value}, 0")
+        elif (bits := as_int(op.result.type).bits) == width:
+            self.names[op.result.id] = value
+        else:
+            self._set(op, f"{'trunc' if bits < width else 'zext'} i{width} {value} to i{bits}")
 
     def value(self, v: ops.Value) -> str:
         """A value's LLVM operand, without its type."""
@@ -265,7 +288,7 @@ class _Function:
 
     def _store_register(self, value: str, type: Type, pointer: str, *, volatile: bool = False) -> None:
         if isinstance(type, Bool):
-            value = self._make(f"zext i1 {value} to i8")
+            value = self.make(f"zext i1 {value} to i8")
         word = "store volatile" if volatile else "store"
         self._do(f"{word} {memory(type)} {value}, ptr {pointer}, align {_natural(type)}")
 
@@ -273,7 +296,7 @@ class _Function:
         word = "load volatile" if volatile else "load"
         text = f"{word} {memory(type)}, ptr {pointer}, align {_natural(type)}"
         if isinstance(type, Bool):
-            loaded = self._make(text)
+            loaded = self.make(text)
             self._set(op, f"icmp ne i8 {loaded}, 0")
         else:
             self._set(op, text)
@@ -347,7 +370,7 @@ class _Function:
             if register(to) == "i64":
                 self._set(op, wide)
             else:
-                self._set(op, f"trunc i64 {self._make(wide)} to {register(to)}")
+                self._set(op, f"trunc i64 {self.make(wide)} to {register(to)}")
             return
         if isinstance(to, Pointer):
             self._set(op, f"inttoptr i64 {self._extended(op.value)} to ptr")
@@ -390,18 +413,18 @@ class _Function:
         """A test that LLVM cannot drop, as it does not know where the value comes from."""
         kind = register(op.value.type)
         number = as_int(op.value.type)
-        value = self._make(f'call {kind} asm "", "=r,0"({kind} {self.value(op.value)})')
+        value = self.make(f'call {kind} asm "", "=r,0"({kind} {self.value(op.value)})')
         if op.low == 0 and op.high & (op.high + 1) == 0:
             self._set(op, f"and {kind} {value}, {op.high}")
             return
         if op.low == 0:
-            fits = self._make(f"icmp ule {kind} {value}, {op.high}")
+            fits = self.make(f"icmp ule {kind} {value}, {op.high}")
             self._set(op, f"select i1 {fits}, {kind} {value}, {kind} 0")
             return
         order = "s" if number.signed else "u"
-        below = self._make(f"icmp {order}le {kind} {value}, {op.high}")
-        value = self._make(f"select i1 {below}, {kind} {value}, {kind} {op.high}")
-        above = self._make(f"icmp {order}ge {kind} {value}, {op.low}")
+        below = self.make(f"icmp {order}le {kind} {value}, {op.high}")
+        value = self.make(f"select i1 {below}, {kind} {value}, {kind} {op.high}")
+        above = self.make(f"icmp {order}ge {kind} {value}, {op.low}")
         self._set(op, f"select i1 {above}, {kind} {value}, {kind} {op.low}")
 
     def checked(self, op: ops.Checked) -> None:
@@ -432,7 +455,7 @@ class _Function:
             self._do(f"call void @llvm.memcpy.p0.p0.i64({operands})")
 
     def _moved(self, pointer: str, offset: int) -> str:
-        return self._make(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
+        return self.make(f"getelementptr i8, ptr {pointer}, i64 {offset}") if offset else pointer
 
     def atomic(self, op: ops.Atomic) -> None:
         """An atomic read-modify-write; without a result it need not be ordered, and has no fetch."""
@@ -440,7 +463,7 @@ class _Function:
         if op.op is AtomicOp.CMPXCHG:
             assert op.expected is not None
             operands = f"ptr {pointer}, {kind} {self.value(op.expected)}, {kind} {value}"
-            pair = self._make(f"cmpxchg {operands} seq_cst seq_cst")
+            pair = self.make(f"cmpxchg {operands} seq_cst seq_cst")
             self._set(op, f"extractvalue {{ {kind}, i1 }} {pair}, 0")
             return
         order = "seq_cst" if op.result is not None else "monotonic"
@@ -455,7 +478,7 @@ class _Function:
         if op.result is None:
             self._do(call)
         elif wide == "i64" and register(result) not in ("i64",):
-            self._set(op, f"trunc i64 {self._make(call)} to {register(result)}")
+            self._set(op, f"trunc i64 {self.make(call)} to {register(result)}")
         else:
             self._set(op, call)
         self._note_align(op, _MAX_ALIGN)
@@ -470,7 +493,7 @@ class _Function:
         if register(v.type) == "i64":
             return self.value(v)
         signed = not isinstance(v.type, Bool) and as_int(v.type).signed
-        return self._make(f"{'sext' if signed else 'zext'} {self.typed(v)} to i64")
+        return self.make(f"{'sext' if signed else 'zext'} {self.typed(v)} to i64")
 
     def call(self, op: ops.Call) -> None:
         """Call a function of the module."""
@@ -493,8 +516,8 @@ class _Function:
 
     def _context(self, context: ops.Value, offset: int) -> str:
         self.owner.declared.add("declare ptr @llvm.preserve.static.offset(ptr readnone)")
-        base = self._make(f"call ptr @llvm.preserve.static.offset(ptr {self.value(context)})")
-        return self._make(f"getelementptr inbounds i8, ptr {base}, i64 {offset}") if offset else base
+        base = self.make(f"call ptr @llvm.preserve.static.offset(ptr {self.value(context)})")
+        return self.make(f"getelementptr inbounds i8, ptr {base}, i64 {offset}") if offset else base
 
     def _terminator(self, t: ops.Terminator) -> None:
         match t:
@@ -523,27 +546,29 @@ def _pieces(size: int, align: int) -> list[tuple[int, int]]:
     return [(at, min(most, size - at)) for at in range(0, size, most)]
 
 
-_EMITTERS: dict[type[ops.Op], Callable[[_Function, Any], None]] = {
-    ops.ReadLocal: _Function.read_local,
-    ops.WriteLocal: _Function.write_local,
-    ops.AddressOf: _Function.address_of,
-    ops.Load: _Function.load,
-    ops.Store: _Function.store,
-    ops.FieldAddress: _Function.field_address,
-    ops.ElementAddress: _Function.element_address,
-    ops.Arith: _Function.arith,
-    ops.Compare: _Function.compare,
-    ops.Convert: _Function.convert,
-    ops.ByteSwapBigEndian: _Function.byte_swap,
-    ops.Opaque: _Function.opaque,
-    ops.Bounded: _Function.bounded,
-    ops.Checked: _Function.checked,
-    ops.Select: _Function.select,
-    ops.MemSet: _Function.memset,
-    ops.MemCopy: _Function.memcpy,
-    ops.Atomic: _Function.atomic,
-    ops.HelperCall: _Function.helper_call,
-    ops.Call: _Function.call,
-    ops.ContextLoad: _Function.context_load,
-    ops.ContextStore: _Function.context_store,
+_EMITTERS: dict[type[ops.Op], Callable[[FunctionEmitter, Any], None]] = {
+    ops.ReadLocal: FunctionEmitter.read_local,
+    ops.WriteLocal: FunctionEmitter.write_local,
+    ops.AddressOf: FunctionEmitter.address_of,
+    ops.Load: FunctionEmitter.load,
+    ops.Store: FunctionEmitter.store,
+    ops.FieldAddress: FunctionEmitter.field_address,
+    ops.ElementAddress: FunctionEmitter.element_address,
+    ops.CoreAddress: emit_address,
+    ops.CoreQuery: emit_query,
+    ops.Arith: FunctionEmitter.arith,
+    ops.Compare: FunctionEmitter.compare,
+    ops.Convert: FunctionEmitter.convert,
+    ops.ByteSwapBigEndian: FunctionEmitter.byte_swap,
+    ops.Opaque: FunctionEmitter.opaque,
+    ops.Bounded: FunctionEmitter.bounded,
+    ops.Checked: FunctionEmitter.checked,
+    ops.Select: FunctionEmitter.select,
+    ops.MemSet: FunctionEmitter.memset,
+    ops.MemCopy: FunctionEmitter.memcpy,
+    ops.Atomic: FunctionEmitter.atomic,
+    ops.HelperCall: FunctionEmitter.helper_call,
+    ops.Call: FunctionEmitter.call,
+    ops.ContextLoad: FunctionEmitter.context_load,
+    ops.ContextStore: FunctionEmitter.context_store,
 }

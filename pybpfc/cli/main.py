@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import pybpfc
+from pybpfc.cli.kernel_types import vmlinux_command
 from pybpfc.compiler import CPUS, STAGES
 
 
@@ -75,8 +76,8 @@ def compile_command(
 
 
 def _write(path: str, data: bytes) -> None:
-    from pybpfc.cache import write_atomically
     from pybpfc.diagnostics.errors import PybpfcError
+    from pybpfc.files import write_atomically
 
     if path == "-":
         if data.startswith(b"\x7fELF") and sys.stdout.isatty():
@@ -228,3 +229,6 @@ def explain(code: str) -> None:
         print(catalog.explain(code), end="")
     except KeyError:
         raise PybpfcError(f"there is no diagnostic `{code}`; codes are written as `E0301`") from None
+
+
+cli.add_command(vmlinux_command)

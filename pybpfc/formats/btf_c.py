@@ -13,6 +13,15 @@ def print_c(btf: Btf) -> str:
     return "\n".join(b for b in blocks if b) + "\n"
 
 
+def define_c(btf: Btf, t: BtfType) -> str:
+    """One type's definition."""
+    target = btf.type(t.type) if t.kind == "TYPEDEF" else t
+    if target is not t and target.kind in ("STRUCT", "UNION") and not target.name:
+        lines = [f"typedef {target.kind.lower()} {{ /* {target.size} bytes */", *_members(btf, target, "    ")]
+        return "\n".join((*lines, f"}} {t.name};")) + "\n"
+    return "\n".join(_definition(btf, t)) + "\n"
+
+
 def _definition(btf: Btf, t: BtfType) -> Iterator[str]:
     match t.kind:
         case "STRUCT" | "UNION" if t.name:

@@ -12,8 +12,8 @@ from pybpfc.frontend.tuples import resolve_tuple
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.contexts import Context, context_class, fits_program
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
-from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer
+from pybpfc.lang.kernel_names import KernelType
+from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer, reference_space
 from pybpfc.lang.views import View
 
 if TYPE_CHECKING:
@@ -44,15 +44,8 @@ def annotation_type(unit: Unit, captured: Captured, node: ast.expr, *, tuples: b
         return VOID
     try:
         found = (resolve_tuple(value) if tuples else None) or resolve(value)
-    except UnknownKernelType as error:
-        unit.sink.emit(catalog.KernelTypeUse(error.name).at(span))
-        return None
     except AnnotationError as error:
         unit.sink.emit(catalog.InvalidAnnotation(text).at(span, notes=(str(error),)))
-        return None
-    target = found.to if isinstance(found, Pointer) else found
-    if isinstance(target, Struct) and target.kernel:
-        unit.sink.emit(catalog.KernelTypeUse(target.name).at(span))
         return None
     return found
 
@@ -120,6 +113,8 @@ def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ..
     result: Type | None = VOID
     if captured.node.returns is not None:
         result = annotation_type(unit, captured, captured.node.returns, tuples=True)
+        if isinstance(result, Struct) and result.kernel:
+            result = Pointer(result, Space.KERNEL)
     failed = len(params) < len(values) or result is None
     returned = 1 if isinstance(result, Struct | Array) else 0
     if len(values) + returned > MAX_PARAMETERS:
@@ -175,7 +170,7 @@ def _parameter_type(unit: Unit, captured: Captured, formal: Formal, index: int) 
         return Pointer(context, Space.CTX)
     type = annotation_type(unit, captured, node.annotation)
     if isinstance(type, Struct | Array):
-        return Pointer(type, Space.STACK)
+        return Pointer(type, reference_space(type))
     return type.host if isinstance(type, Int) else type
 
 

@@ -12,8 +12,8 @@ import enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybpfc.diagnostics.span import Span
-from pybpfc.ir.ops import ArithOp, AtomicOp, FormatSpec, Predicate
-from pybpfc.lang.types import Field, Struct, Type
+from pybpfc.ir.ops import ArithOp, AtomicOp, CoreKind, FormatSpec, Predicate
+from pybpfc.lang.types import Enum, Field, Struct, Type
 from pybpfc.records import define, field, frozen
 
 if TYPE_CHECKING:
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 @define
 class Variable:
-    """A local variable or parameter."""
+    """A local variable or parameter.
+
+    `trusted`: a pointer to an object of the kernel that the verifier knows not to be null, by all its bindings.
+    """
 
     name: str
     type: Type
     span: Span
     param: int | None = None
+    trusted: bool | None = None
 
 
 # ----------------------------------------------------------------------------------- expressions
@@ -325,6 +329,16 @@ class Reduction(Expr):
     reducing: Reducing
     array: Expr
     value: Expr | None = None
+
+
+@define
+class CoreQuery(Expr):
+    """A fact about a type of the running kernel: about the field at `path`, or about enumerator `member`."""
+
+    kind: CoreKind
+    of: Struct | Enum
+    path: tuple[Field | int, ...] = ()
+    member: str = ""
 
 
 @define

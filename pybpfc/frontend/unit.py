@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import importlib
 import itertools
 import os
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import Any
 from pybpfc.abi.helpers import HELPERS, Helper
 from pybpfc.abi.program_types import GPL_COMPATIBLE
 from pybpfc.diagnostics import catalog
+from pybpfc.diagnostics.errors import LoadError
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.diagnostics.source import SourceMap
 from pybpfc.diagnostics.span import Span, line_start
@@ -33,7 +35,7 @@ from pybpfc.ir.module import GlobalVar, Initial, MapDef
 from pybpfc.lang.annotations import resolve, split_global
 from pybpfc.lang.contexts import Context
 from pybpfc.lang.errors import AnnotationError, DeclarationError
-from pybpfc.lang.fingerprint import Dependencies, fingerprint
+from pybpfc.lang.fingerprint import VMLINUX, Dependencies, fingerprint
 from pybpfc.lang.functions import Function, Intrinsic
 from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
@@ -83,6 +85,7 @@ class Unit:
     _signatures: dict[tuple[int, s.TypeArguments], s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
     _inner_maps: dict[str, InnerMap] = field(default_factory=dict)
+    _kernel_structs: dict[str, Struct | None] = field(default_factory=dict)
 
     @functools.cached_property
     def files(self) -> FileCache:
@@ -213,6 +216,27 @@ class Unit:
                         return s.GlobalSymbol(variable)
         return None
 
+    def kernel_struct(self, captured: Captured, name: str) -> Struct | None:
+        """The declaration of a kernel struct that a function sees, by the kernel's name."""
+        if name not in self._kernel_structs:
+            self._kernel_structs[name] = None
+            for visible, value in (*captured.nonlocals.items(), *captured.globals.items()):
+                found = getattr(value, "__bpf_type__", None) if isinstance(value, type) else None
+                if isinstance(found, Struct) and found.kernel and found.kernel_name == name:
+                    self._note(captured, visible, value)
+                    self._kernel_structs[name] = found
+                    break
+        return self._kernel_structs[name]
+
+    def note_kernel_types(self) -> None:
+        """Remember that this compilation depends on the kernel's types, besides those that the program names."""
+        try:
+            known = fingerprint(importlib.import_module(VMLINUX).task_struct)
+        except (AttributeError, LoadError):
+            self.complete = False
+        else:
+            self.used[VMLINUX, "task_struct"] = known
+
     def context(self, found: ContextType, python: type[Context] | None) -> ContextType:
         """The one type that stands for a context everywhere in this unit; `python` is the class of its annotations."""
         known = self.contexts.setdefault(found.name, found)
@@ -286,6 +310,12 @@ class Unit:
         variable = self._declare_global(namespace, name, kind, type)
         self.globals[key] = variable
         return variable
+
+    def kernel_value(self, name: str, type: Type, span: Span) -> GlobalVar | None:
+        """A build option of the kernel as a variable that the loader fills in; None where it has another type."""
+        key = (0, f".kconfig {name}")
+        found = self.globals.setdefault(key, GlobalVar(name, type, ".kconfig", None, span))
+        return found if found.type == type else None
 
     def constant_array(self, name: str, type: Array, values: Initial, span: Span) -> GlobalVar:
         """Constants in the object's read-only data, under a name that no symbol of the user's has."""

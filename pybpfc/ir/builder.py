@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pybpfc.diagnostics.span import Span
 from pybpfc.ir import ops
 from pybpfc.ir.module import Block, Function, MapDef
-from pybpfc.lang.types import BOOL, I64, Field, Pointer, Space, Struct, Type, Void
+from pybpfc.lang.types import BOOL, I64, Enum, Field, Pointer, Space, Struct, Type, Void
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
@@ -93,6 +93,16 @@ class Builder:
     def element_address(self, base: ops.Value, element: Type, index: ops.Value) -> ops.Temp:
         """The address of an element."""
         return self._result(_pointer_like(base, element), ops.ElementAddress(base, element, index, span=self.span))
+
+    def core_address(self, base: ops.Value, struct: Struct, path: tuple[Field | int, ...], to: Type) -> ops.Temp:
+        """The address of a kernel struct's field."""
+        return self._result(_pointer_like(base, to), ops.CoreAddress(base, struct, path, span=self.span))
+
+    def core_query(
+        self, kind: ops.CoreKind, of: Struct | Enum, result: Type, path: tuple[Field | int, ...] = (), member: str = ""
+    ) -> ops.Temp:
+        """A fact about a kernel type."""
+        return self._result(result, ops.CoreQuery(kind, of, path, member, span=self.span))
 
     def arith(self, op: ops.ArithOp, lhs: ops.Value, rhs: ops.Value) -> ops.Temp:
         """Two-operand arithmetic in the operands' type."""

@@ -113,7 +113,7 @@ class MapDef:
 
 @define
 class GlobalVar:
-    """A global variable: `section` is .rodata, .data or .bss; `exported` ones get a symbol users can see."""
+    """A global variable: `section` is .rodata, .data, .bss or .kconfig; `exported` ones get a symbol users can see."""
 
     name: str
     type: Type
@@ -121,6 +121,11 @@ class GlobalVar:
     initial: Initial
     span: Span
     exported: bool = True
+
+    @property
+    def external(self) -> bool:
+        """Whether the loader provides it."""
+        return self.section == ".kconfig"
 
 
 @define

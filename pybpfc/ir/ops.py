@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybpfc.diagnostics.span import Span
-from pybpfc.lang.types import VOID, Field, Pointer, Space, Struct, Type
+from pybpfc.lang.types import VOID, Enum, Field, Pointer, Space, Struct, Type
 from pybpfc.records import define, frozen
 
 if TYPE_CHECKING:
@@ -215,6 +215,46 @@ class ElementAddress(Op):
     base: Value
     element: Type
     index: Value
+
+
+@define
+class CoreAddress(Op):
+    """The address of a field within a kernel struct, wherever the running kernel has it.
+
+    `path` goes from `struct` through members and constant indices of arrays to the field.
+    """
+
+    base: Value
+    struct: Struct
+    path: tuple[Field | int, ...]
+
+
+class CoreKind(enum.Enum):
+    """What a program asks of the running kernel's types, by the kernel's `enum bpf_core_relo_kind`."""
+
+    FIELD_BYTE_OFFSET = 0
+    FIELD_BYTE_SIZE = 1
+    FIELD_EXISTS = 2
+    FIELD_SIGNED = 3
+    FIELD_LSHIFT_U64 = 4
+    FIELD_RSHIFT_U64 = 5
+    TYPE_ID_LOCAL = 6
+    TYPE_ID_TARGET = 7
+    TYPE_EXISTS = 8
+    TYPE_SIZE = 9
+    ENUMVAL_EXISTS = 10
+    ENUMVAL_VALUE = 11
+    TYPE_MATCHES = 12
+
+
+@define
+class CoreQuery(Op):
+    """A fact about a kernel type, filled in at load: about the field at `path`, or about enumerator `member`."""
+
+    kind: CoreKind
+    type: Struct | Enum
+    path: tuple[Field | int, ...] = ()
+    member: str = ""
 
 
 @define

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from pybpfc.ir import ops
 from pybpfc.ir.module import Function, Linkage, Module
-from pybpfc.lang.types import Pointer, Type
+from pybpfc.lang.types import Field, Pointer, Type
 
 
 def print_module(module: Module, *, spans: bool = False) -> str:
@@ -102,6 +102,11 @@ class _Names:
                 return f"&{value.name}"
 
 
+def core_path(root: Type, path: tuple[Field | int, ...]) -> str:
+    """A type and the way from it to a field: `task_struct.thread.cpu[0]`."""
+    return str(root) + "".join(f"[{step}]" if isinstance(step, int) else f".{step.name}" for step in path)
+
+
 def _type(type: Type) -> str:
     return f"{type}@{type.space.value}" if isinstance(type, Pointer) else str(type)
 
@@ -130,6 +135,11 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"field {v(op.base)}, {op.struct.name}.{op.field.name} +{op.field.offset}"
         case ops.ElementAddress():
             return f"element {v(op.base)}[{v(op.index)}] of {op.element}"
+        case ops.CoreAddress():
+            return f"core {v(op.base)}, {core_path(op.struct, op.path)}"
+        case ops.CoreQuery():
+            member = f".{op.member}" if op.member else ""
+            return f"core {op.kind.name.lower()} {core_path(op.type, op.path)}{member}"
         case ops.Arith():
             return f"{op.op.value} {v(op.lhs)}, {v(op.rhs)}"
         case ops.Compare():

@@ -28,6 +28,8 @@ from pybpfc.lang.types import (
     Struct,
     Type,
     View,
+    is_kernel,
+    reference_space,
 )
 
 MAX_ARRAY = 1 << 24
@@ -150,8 +152,8 @@ def resolve(annotation: Any, scope: Mapping[str, Any] | None = None) -> Type:
     if annotation is int:
         return I64
     if isinstance(annotation, PointerTo):
-        target = annotation.target
-        return Pointer(VOID if target is None else resolve(target, scope), annotation.space)
+        to = VOID if annotation.target is None else resolve(annotation.target, scope)
+        return Pointer(to, Space.KERNEL if annotation.space is not Space.USER and is_kernel(to) else annotation.space)
     if isinstance(annotation, GlobalMarker | EmbeddedIn):
         place = "of a module's variables" if isinstance(annotation, GlobalMarker) else "of a kernel struct's fields"
         raise AnnotationError(f"`{annotation.label}[…]` is {place} only", "annotate with the type itself")
@@ -202,7 +204,10 @@ def _resolve_class(annotation: type) -> Type:
     from pybpfc.lang.kernel_names import KernelType, UnknownKernelType
 
     if issubclass(annotation, KernelType):
-        raise UnknownKernelType(annotation.__name__)
+        if found is None:
+            raise UnknownKernelType(annotation)
+        kernel: Type = found
+        return kernel
     message = f"`{annotation.__name__}` is not a type of a BPF program"
     raise AnnotationError(message, "decorate the class with `@bpf.struct`")
 
@@ -210,6 +215,9 @@ def _resolve_class(annotation: type) -> Type:
 @functools.cache
 def enum_type(cls: type[enum.Enum]) -> Enum:
     """The type of an `IntEnum` or `IntFlag`: i32 or u32 where its members fit, else 64 bits."""
+    own = cls.__dict__.get("__kernel_enum__")
+    if isinstance(own, Enum):
+        return own
     if not issubclass(cls, enum.IntEnum | enum.IntFlag):
         raise AnnotationError(f"`{cls.__name__}` is not an enum of integers", "make it an `enum.IntEnum`")
     members = tuple((name, int(member)) for name, member in cls.__members__.items())
@@ -262,8 +270,7 @@ def _resolve_optional(annotation: Any, scope: Mapping[str, Any] | None) -> Type:
         raise AnnotationError("a union is `T | None`", "use one type, or `@bpf.union` for overlapping fields")
     found = resolve(inner[0], scope)
     if isinstance(found, Struct | Array):
-        space = Space.KERNEL if isinstance(found, Struct) and found.kernel else Space.STACK
-        return Pointer(found, space, nullable=True)
+        return Pointer(found, reference_space(found), nullable=True)
     if isinstance(found, Pointer):
         return Pointer(found.to, found.space, nullable=True)
     remedy = f"use `Ptr[{found}] | None`, or a value that means none"

@@ -12,6 +12,9 @@ from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
 from pybpfc.records import frozen
 
+VMLINUX = "pybpfc.vmlinux"
+"""The module whose names are made when they are asked for."""
+
 
 @frozen
 class Dependencies:
@@ -58,6 +61,8 @@ def fingerprint(value: Any) -> str:
 
 def _layout(t: Type | None) -> str:
     match t:
+        case Struct() if t.kernel and (known := getattr(t, "identity", None)) is not None:
+            return f"kernel type {t} of {known}"  # its fields may be thousands, and lead to all others
         case Struct():
             fields = [(f.name, _inner(f.type), f.offset, f.bits, f.bit_offset) for f in t.fields]
             return repr((t.name, t.size, t.align, t.union, fields))

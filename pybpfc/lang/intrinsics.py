@@ -135,8 +135,29 @@ def iter_num(start: int, stop: int) -> Iterator[int]:
 
 
 @_intrinsic
-def field_exists(type: type[object], field: str) -> bool:
-    """Whether the running kernel's type has a field: `bpf.field_exists(task_struct, "start_boottime")`."""
+def field_exists(type: object, field: str = "") -> bool:
+    """Whether the running kernel's type has a field: `bpf.field_exists(task_struct, "start_boottime")`.
+
+    In an `if`, the branch for kernels that have not may use what they have instead: neither is refused by the other.
+    """
+
+
+@_intrinsic
+def field_offset(type: object, field: str = "") -> u32:
+    """Where a field lies in the running kernel's type, in bytes: `bpf.field_offset(task_struct, "pid")`."""
+
+
+@_intrinsic
+def field_size(type: object, field: str = "") -> u32:
+    """The size of a field of the running kernel's type, in bytes."""
+
+
+@_intrinsic
+def cast(type: type[_T], address: object) -> _T:
+    """An address as a pointer to a kernel type: `bpf.cast(task_struct, bpf_get_current_task())`.
+
+    What the verifier knows nothing of is read by `bpf_probe_read_kernel`, a failing read gives zero.
+    """
 
 
 @_intrinsic
@@ -147,6 +168,19 @@ def type_exists(type: type[object]) -> bool:
 @_intrinsic
 def type_size(type: type[object]) -> u32:
     """The size of a type in the running kernel, in bytes."""
+
+
+@_intrinsic
+def type_matches(type: type[object]) -> bool:
+    """Whether the running kernel has a type with the fields of this one, of the same kinds.
+
+    Where the kernel applies the records itself: from 6.0 on.
+    """
+
+
+@_intrinsic
+def type_id(type: type[object]) -> u32:
+    """The id of a type in the running kernel's BTF; 0 where there is none."""
 
 
 @_intrinsic

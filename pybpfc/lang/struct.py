@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 
 from pybpfc.lang.annotations import EmbeddedIn, bit_width, evaluate, is_sized, resolve
 from pybpfc.lang.errors import AnnotationError
-from pybpfc.lang.types import Field, Int, Pointer, Space, Struct, Type, align_of, size_of
+from pybpfc.lang.types import Array, Field, Int, Pointer, Space, Struct, Type, align_of, is_kernel, size_of
 from pybpfc.records import frozen
 
 _T = TypeVar("_T", bound=type)
@@ -40,14 +40,17 @@ def union(cls: Any = None, /, *, align: int | None = None) -> Any:
     return _decorate(cls, Options(align=align, union=True))
 
 
-def kernel_struct(cls: _T, /) -> _T:
+@overload
+def kernel_struct(cls: _T, /) -> _T: ...
+@overload
+def kernel_struct(cls: None = None, /, *, union: bool = False) -> Callable[[_T], _T]: ...
+def kernel_struct(cls: Any = None, /, *, union: bool = False) -> Any:
     """Declare a type of the kernel by the fields used. The class has the kernel's name, or that and `___suffix`.
 
     Where the fields are is found when the program is loaded. A kernel struct as a field's type is a pointer to it, as
-    most are; `bpf.Embedded[T]` is one that lies within.
+    most are; `bpf.Embedded[T]` is one that lies within. A `union` of the kernel has to be declared as one.
     """
-    made: _T = _decorate(cls, Options(kernel=True))
-    return made
+    return _decorate(cls, Options(kernel=True, union=union))
 
 
 @frozen
@@ -131,10 +134,13 @@ def _with_slots(cls: type, own: Mapping[str, Any], options: Options) -> Any:
 
 def _lay_out(cls: Any, lazy: _LazyType) -> Struct:
     options = lazy.options
-    layout = Struct(cls.__name__, union=options.union, packed=options.packed, kernel=options.kernel, cls=cls)
+    layout = _empty_layout(cls, options)
     cls.__bpf_type__ = layout  # so that pointers to itself resolve
     try:
-        members = [(name, *_member(cls, name, hint, lazy)) for name, hint in _all_annotations(cls).items()]
+        annotated = _all_annotations(cls)
+        if options.kernel:  # within a class, Python makes `_cls__name` of `__name`
+            annotated = {_unmangled(cls, name): hint for name, hint in annotated.items()}
+        members = [(name, *_member(cls, name, hint, lazy)) for name, hint in annotated.items()]
         if not members and not options.kernel:
             raise AnnotationError(f"`{cls.__name__}` has no fields")
         fields, size, align = _place(cls.__name__, members, options)
@@ -145,6 +151,19 @@ def _lay_out(cls: Any, lazy: _LazyType) -> Struct:
         cls.__bpf_type__ = lazy
         raise
     return layout
+
+
+def _unmangled(cls: type, name: str) -> str:
+    prefix = "_" + cls.__name__.lstrip("_")
+    return name.removeprefix(prefix) if name.startswith(prefix + "__") else name
+
+
+def _empty_layout(cls: Any, options: Options) -> Struct:
+    if options.kernel:
+        from pybpfc.lang.kernel_types import KernelStruct
+
+        return KernelStruct(cls.__name__, union=options.union, declared=True, cls=cls)
+    return Struct(cls.__name__, union=options.union, packed=options.packed, cls=cls)
 
 
 def _all_annotations(cls: type) -> dict[str, Any]:
@@ -183,11 +202,16 @@ def _kernel_member(hint: Any, scope: Mapping[str, Any]) -> Type:
         if not isinstance(found, Struct):
             raise AnnotationError(f"`Embedded[{found}]` is not a struct", "annotate with the type itself")
         return found
+    if typing.get_origin(hint) is Annotated and typing.get_origin(typing.get_args(hint)[0]) is list:
+        base, *lengths = typing.get_args(hint)
+        element = _kernel_member(typing.get_args(base)[0], scope)
+        resolve(Annotated[list[int], *lengths])  # the length is one
+        return Array(element, lengths[0])
     found = resolve(hint, scope)
-    if isinstance(found, Struct) and found.kernel:
+    if is_kernel(found):
         return Pointer(found, Space.KERNEL)
     if isinstance(found, Pointer):
-        return Pointer(found.to, found.space if found.space is Space.USER else Space.KERNEL)
+        return Pointer(found.to, found.space if found.space is Space.USER else Space.KERNEL, found.nullable)
     return found
 
 

@@ -149,6 +149,11 @@ class Struct:
     def __repr__(self) -> str:
         return f"Struct({self.name!r}, {self.size} bytes)"
 
+    @property
+    def kernel_name(self) -> str:
+        """The kernel's name for it: what stands behind `___` tells several declarations of one type apart."""
+        return self.name.partition("___")[0]
+
     def set_layout(self, fields: tuple[Field, ...], size: int, align: int) -> None:
         """Fill in the members once they are known."""
         self.fields, self.size, self.align = fields, size, align
@@ -222,6 +227,16 @@ def align_of(t: Type) -> int:
             return t.align
         case _:
             return max(1, size_of(t))
+
+
+def is_kernel(t: Type) -> bool:
+    """Whether `t` is a struct of the running kernel."""
+    return isinstance(t, Struct) and t.kernel
+
+
+def reference_space(t: Type) -> Space:
+    """Where what is annotated as struct or array `t` lies: in the program's memory or the kernel's."""
+    return Space.KERNEL if is_kernel(t) else Space.STACK
 
 
 def is_integer(t: Type) -> bool:

@@ -28,6 +28,7 @@ _FIXED = {INT: 4, 3: 12, VAR: 4, DECL_TAG: 4}
 _EACH = {STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12}
 
 _LOG_SIZE = 1 << 20
+_ALLOCATED, _EXTERN = 1, 2  # linkage of variables
 
 
 @frozen
@@ -96,6 +97,9 @@ class BtfImage:
         `sizes` by section, `offsets` by section and variable; the others follow one another.
         """
         names = {record.id: self.name(record) for record in self.records() if record.kind == VAR}
+        for record in self.records():
+            if record.kind == VAR and struct.unpack_from("=I", self.types, record.at + 12)[0] == _EXTERN:
+                struct.pack_into("=I", self.types, record.at + 12, _ALLOCATED)  # the loader made a place for it
         for record in list(self.records()):
             if record.kind != DATASEC:
                 continue

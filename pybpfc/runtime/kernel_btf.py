@@ -1,32 +1,13 @@
-"""The running kernel's own types, read when first needed."""
+"""The running kernel's own types as attachments need them."""
 
 from __future__ import annotations
 
 import errno
-import functools
 
 from pybpfc.diagnostics.errors import LoadError
-from pybpfc.formats.btf import Btf
-from pybpfc.formats.errors import BadBtf
+from pybpfc.lang.kernel_btf import FOLDER, PATH, module_btf, open_btf, target_btf, vmlinux_btf
 
-PATH = "/sys/kernel/btf/vmlinux"
-
-
-@functools.lru_cache(maxsize=1)
-def vmlinux_btf() -> Btf:
-    """The kernel's types; raises LoadError where the kernel does not publish them."""
-    try:
-        with open(PATH, "rb") as file:
-            return Btf(file.read())
-    except OSError as error:
-        raise LoadError(
-            f"the kernel does not tell its types: {PATH} can't be read",
-            errno=error.errno or errno.ENOENT,
-            remedy="it takes a kernel built with CONFIG_DEBUG_INFO_BTF=y, as all big distributions have",
-        ) from None
-    except BadBtf as error:
-        raise LoadError(f"{PATH} does not parse: {error}") from None
-
+__all__ = ["FOLDER", "PATH", "attach_target", "module_btf", "open_btf", "target_btf", "vmlinux_btf"]
 
 _PREFIXES = {
     "BPF_TRACE_RAW_TP": ("btf_trace_", "TYPEDEF", "tracepoint"),

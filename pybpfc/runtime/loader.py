@@ -25,6 +25,7 @@ from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Type, size_of
 from pybpfc.records import define, field, replace
 from pybpfc.runtime.btf_load import BtfImage, image_of, load_btf
+from pybpfc.runtime.kconfig import resolve_kconfig
 from pybpfc.runtime.loaded import Globals, LoadedObject, closest, encode_initial
 from pybpfc.runtime.maps import Map
 from pybpfc.runtime.object_maps import PIN_BY_NAME, create_map, fill_data, fill_slots
@@ -109,6 +110,7 @@ class _Loading:
         """All phases but attaching."""
         if not self.spec.programs and not self.spec.maps:
             raise LoadError("the object has neither programs nor maps", remedy="compile something into it")
+        self.spec = resolve_kconfig(self.spec)
         self._check_kinds()
         self._check_names(options)
         self._find_globals()

@@ -28,7 +28,9 @@ def test_bpftool_loads_the_object_and_quotes_python(name: str, tmp_path: Path) -
     made = compile_source(import_file(str(EXAMPLES / f"{name}.py")))
     made.write(path)
     pinned = f"/sys/fs/bpf/pybpfc-test-{os.getpid()}-{name}"
-    loaded = subprocess.run(["bpftool", "prog", "loadall", str(path), pinned], capture_output=True, text=True, check=False)
+    loaded = subprocess.run(
+        ["bpftool", "prog", "loadall", str(path), pinned], capture_output=True, text=True, check=False
+    )
     try:
         assert loaded.returncode == 0, loaded.stderr
         program = next(iter(made.programs))

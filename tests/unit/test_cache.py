@@ -126,3 +126,30 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     project.cache.write_text("a file")
     assert project.compile()[0] == "llvm"
     assert project.compile()[0] == "llvm"
+
+
+def test_names_that_are_made_when_asked_for_count(project: Project) -> None:
+    text = PROGRAM.replace("return XDP_PASS", "return XDP_PASS + bpf.size_of(u32) - 4")
+    project.write("program.py", text)
+    assert project.compile()[0] == "llvm"
+    assert project.compile()[0] == "cached"
+
+
+KERNEL = """
+
+@bpf.tp_btf("sched_switch")
+def switched(preempt, prev, following) -> int:
+    seen[0] += 1 if prev == following else 2
+    return 0
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the kernel does not describe its types")
+def test_the_types_of_the_kernel_count(project: Project, tmp_path: Path) -> None:
+    project.write("program.py", PROGRAM + KERNEL)
+    assert project.compile()[0] == "llvm"
+    assert project.compile()[0] == "cached"
+    other = tmp_path / "other.btf"
+    other.write_bytes(Path("/sys/kernel/btf/vmlinux").read_bytes() + b"\0")
+    assert project.compile(PYBPFC_BTF=str(other))[0] == "llvm"
+    assert project.compile(PYBPFC_BTF=str(other))[0] == "cached"

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from pybpfc.cache import write_atomically
 from pybpfc.cli import main
 from pybpfc.compiler import compile_source, import_file
+from pybpfc.files import write_atomically
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

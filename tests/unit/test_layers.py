@@ -15,7 +15,7 @@ import pybpfc
 
 PACKAGE = Path(pybpfc.__file__).parent
 
-_BASE = {"records"}  # below everything
+_BASE = {"records", "files"}  # below everything
 _TO_LANG = _BASE | {"abi", "formats", "diagnostics", "lang"}
 _TO_BACKEND = _TO_LANG | {"ir", "frontend", "backend"}
 _DRIVER = {"cache", "compiler", "pipeline"}
@@ -23,6 +23,7 @@ _FACADES = {"helpers", "uapi", "kfuncs", "vmlinux"}
 
 ALLOWED: dict[str, set[str]] = {
     "records": set(),
+    "files": set(),
     "abi": _BASE,
     "formats": _BASE | {"abi"},
     "diagnostics": _BASE | {"abi", "formats"},

@@ -7,7 +7,16 @@ import ast
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place, to_number
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    space_of,
+    to_number,
+)
 from pybpfc.frontend.check.ranges import upper_bound
 from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType, DataLoc
@@ -21,12 +30,11 @@ from pybpfc.frontend.symbols import (
     Namespace,
     NoneSymbol,
     Symbol,
-    TypeSymbol,
     Undefined,
 )
 from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.functions import Kfunc
-from pybpfc.lang.kernel_names import KernelFunction, KernelType
+from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -81,10 +89,6 @@ def kernel_name(symbol: Symbol) -> catalog.ErrorClass | None:
     match symbol:
         case Foreign(value=Kfunc() | KernelFunction() as function):
             return catalog.KernelFunctionCall(function.name)
-        case Foreign(value=type() as cls) if issubclass(cls, KernelType):
-            return catalog.KernelTypeUse(cls.__name__)
-        case TypeSymbol(type=Struct(kernel=True, name=name)):
-            return catalog.KernelTypeUse(name)
         case _:
             return None
 
@@ -129,8 +133,10 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
             return may_be_none(c, base)
         if isinstance(to, ContextType):
             return _context_member(c, node, base, to)
-        if pointer.space in (Space.USER, Space.KERNEL) and not isinstance(to, Struct):
-            return c.error(catalog.UserPointerAccess(str(pointer)), node)
+        if pointer.space in FOREIGN:
+            from pybpfc.frontend.check.kernel_types import through_pointer
+
+            return through_pointer(c, node, base, pointer)
         if isinstance(to, Struct):
             base = place(base)
         elif node.attr == "value":
@@ -143,11 +149,17 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
 
 def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct) -> t.Expr:
     """A struct's member."""
+    from pybpfc.frontend.check.kernel_types import foreign_member, unknown_field
+
     field = struct.find(node.attr)
+    if field is None and struct.kernel:
+        return unknown_field(c, struct, node.attr, c.name_span(node))
     if field is None:
         where = c.name_span(node)
         helps = catalog.did_you_mean(node.attr, struct.by_name, where)
         return c.error(catalog.UnknownField(str(struct), node.attr), where, helps=helps)
+    if space_of(base) in FOREIGN:
+        return foreign_member(c, node, base, struct, field)
     type = field.type.host if isinstance(field.type, Int) else field.type
     return t.Member(c.span(node), type, base, struct, field)
 
@@ -216,7 +228,9 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         return index
     if not is_integer(index.type):
         return c.error(catalog.NotAnIndex(describe(index)), node.slice)
-    if isinstance(index, t.Literal):
+    if array.length == 0 and space_of(base) in FOREIGN:
+        pass  # one that goes on past its struct, as far as only the kernel knows
+    elif isinstance(index, t.Literal):
         if index.value < 0:
             index = t.Literal(index.span, index.type, index.value + array.length, untyped=index.untyped)
         if not 0 <= index.value < array.length:
@@ -228,6 +242,10 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     type = array.element.host if isinstance(array.element, Int) else array.element
     if isinstance(base, t.ContextMember):
         return _context_element(c, node, base, array, index)
+    if space_of(base) in FOREIGN:
+        from pybpfc.frontend.check.kernel_types import seen_from
+
+        type = seen_from(space_of(base), array.element)
     return t.Element(c.span(node), type, base, coerce(c, index, index.type, "index"))
 
 
@@ -282,8 +300,10 @@ def _pointer_element(c: FunctionChecker, node: ast.Subscript, base: t.Expr, poin
     index = coerce(c, to_number(check(c, node.slice)), I64, "index")
     if isinstance(index.type, Error):
         return t.Invalid(c.span(node), ERROR)
-    if pointer.space in (Space.USER, Space.KERNEL):
-        return c.error(catalog.UserPointerAccess(str(pointer)), node)
+    if pointer.space in FOREIGN:
+        from pybpfc.frontend.check.kernel_types import pointer_element
+
+        return pointer_element(c, node, base, pointer, index)
     if not (isinstance(index, t.Literal) and index.value == 0):
         return c.error(catalog.PointerIndex(str(pointer)), node)
     to = pointer.to

@@ -174,11 +174,20 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return c.error(catalog.LoopAsValue("bpf.loop(…)", "done = bpf.loop(n, fn, ctx)"), node)
     if name == "iter_num":
         return c.error(catalog.LoopAsValue("bpf.iter_num(…)", "for i in bpf.iter_num(a, b):"), node)
+    from pybpfc.frontend.check import kernel_types, kernel_values
+
+    if name in kernel_types.QUESTIONS:
+        return kernel_types.check_question(c, node, name)
+    if name == "cast":
+        return kernel_types.check_cast(c, node)
+    if name in ("kconfig", "kernel_version"):
+        return kernel_values.check_kernel_value(c, node, name)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)
 
 
 def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     from pybpfc.frontend.check.expressions import check
+    from pybpfc.frontend.check.kernel_types import refuse_write
 
     count = 3 if name == "atomic_cmpxchg" else 2
     if len(node.args) != count or node.keywords:
@@ -190,6 +199,8 @@ def _atomic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         target = t.Deref(target.span, target.type.to, target)
     if isinstance(target, t.Member) and target.field.bits is not None:
         return c.error(catalog.AtomicWidth("a bit-field"), node.args[0])
+    if refuse_write(c, target):
+        return t.Invalid(c.span(node), ERROR)
     if not isinstance(target, t.PLACES) or not is_integer(target.type) or size_of(target.type) < 4:
         return c.error(catalog.AtomicWidth(str(target.type)), node.args[0])
     operands = [coerce(c, check(c, a), target.type, "operand") for a in node.args[1:]]

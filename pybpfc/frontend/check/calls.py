@@ -15,6 +15,7 @@ from pybpfc.frontend.check.access import (
 )
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
+    FOREIGN,
     coerce,
     coerce_member,
     describe,
@@ -136,7 +137,7 @@ def convert(c: FunctionChecker, node: ast.AST, operand: t.Expr, to: Type) -> t.E
         to = to.host
     if isinstance(operand, t.Literal) and isinstance(to, Int):
         return t.Literal(span, to, to.wrap(operand.value))
-    if isinstance(operand.type, Pointer) and operand.type.space in (Space.USER, Space.KERNEL):
+    if isinstance(operand.type, Pointer) and operand.type.space in FOREIGN:
         operand = to_number(operand)
     if is_optional(operand):
         return may_be_none(c, operand)
@@ -156,6 +157,8 @@ def new_struct(c: FunctionChecker, node: ast.Call, struct: Struct) -> t.Expr:
     """`S(a=1)`: a zeroed struct with some members set."""
     from pybpfc.frontend.check.expressions import check
 
+    if struct.kernel:
+        return c.error(catalog.KernelStructMade(struct.name), node)
     if node.args:
         return c.error(catalog.PositionalField(struct.name), node.args[0])
     members: list[tuple[Field, t.Expr]] = []

@@ -9,14 +9,14 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_optional, may_be_none, place, to_number
+from pybpfc.frontend.check.conversion import FOREIGN, coerce, describe, is_optional, may_be_none, place, to_number
 from pybpfc.frontend.check.equality import comparable_aggregates, compare_aggregates
 from pybpfc.frontend.check.flow import Flow, merge
 from pybpfc.frontend.check.ranges import narrow_by_comparison
 from pybpfc.frontend.check.references import check_tested
 from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.ir.ops import Predicate
-from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Pointer, Space, Type, View, is_integer
+from pybpfc.lang.types import BOOL, ERROR, Array, Bool, Error, Int, Pointer, Type, View, is_integer
 
 Outcome = tuple[t.Expr, Flow | None, Flow | None]
 """A `bool` expression, and what is known where it is true and where it is false."""
@@ -242,7 +242,7 @@ def compare(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, r
 
 def _is_address(type: Type) -> bool:
     """Addresses of user space and of the kernel are numbers; what leads to the program's own memory is not."""
-    return isinstance(type, Pointer) and type.space in (Space.USER, Space.KERNEL)
+    return isinstance(type, Pointer) and type.space in FOREIGN
 
 
 def _is_scalar_pointer(type: Type) -> bool:

@@ -48,9 +48,7 @@ def _inner(c: FunctionChecker, node: ast.Subscript) -> ConstSequence | ConstMapp
     with c.speculation():
         index = check(c, node.slice)
     key = index.value if isinstance(index, t.Literal) else _text(index)
-    values: dict[Any, Any] = (
-        dict(outer.items) if isinstance(outer, ConstMapping) else dict(enumerate(outer.values))
-    )
+    values: dict[Any, Any] = dict(outer.items) if isinstance(outer, ConstMapping) else dict(enumerate(outer.values))
     if isinstance(key, int) and isinstance(outer, ConstSequence) and key < 0:
         key += len(values)
     found = values.get(key)

@@ -28,6 +28,9 @@ from pybpfc.lang.types import (
 MEMORY = frozenset({Space.STACK, Space.MAP_VALUE, Space.RINGBUF, Space.GLOBAL, Space.PACKET})
 """Spaces whose pointers may stand for one another: plain memory that programs read directly."""
 
+FOREIGN = frozenset({Space.KERNEL, Space.USER, Space.BTF})
+"""Spaces outside the program's memory, which it reads by helpers, or by loads that the verifier follows by type."""
+
 
 def describe(e: t.Expr) -> str:
     """An expression's type in the user's words."""
@@ -76,12 +79,26 @@ def constant_written(place: t.Expr) -> catalog.ErrorClass | None:
     """The mistake of writing to a constant, or a part of one; None for places that can be written."""
     while isinstance(place, t.Member | t.Element | t.Part):
         place = place.base
-    if isinstance(place, t.GlobalPlace) and place.variable.section == ".rodata":
+    if isinstance(place, t.GlobalPlace) and place.variable.section in (".rodata", ".kconfig"):
         name = place.variable.name
         if not place.variable.exported:
             return catalog.WriteToConstant(name.removeprefix(".const.").partition(".")[0])
         return catalog.WriteToConst(name)
     return None
+
+
+def never_null(e: t.Expr) -> bool:
+    """Whether the verifier knows that a typed pointer of the kernel is not null: it did not come out of memory."""
+    match e:
+        case t.ReadVariable():
+            tested = isinstance(e.variable.type, Pointer) and e.variable.type.nullable
+            return tested or bool(e.variable.trusted)
+        case t.Convert():
+            return never_null(e.operand)
+        case t.ContextMember() | t.CallHelper():
+            return isinstance(e.type, Pointer) and not e.type.nullable
+        case _:
+            return False
 
 
 def to_number(e: t.Expr) -> t.Expr:
@@ -187,6 +204,10 @@ def _coerce_pointer(c: FunctionChecker, e: t.Expr, to: Pointer, what: str) -> t.
     if isinstance(e.type, Pointer):
         if e.type.nullable and not to.nullable:
             return may_be_none(c, e)
+        from pybpfc.frontend.check.kernel_types import coerce_kernel_pointer
+
+        if (kernel := coerce_kernel_pointer(e, to)) is not None:
+            return kernel
         same = e.type.space == to.space or {e.type.space, to.space} <= MEMORY
         if same and (e.type.to == to.to or isinstance(to.to, Void)):
             return t.Convert(e.span, to, e)

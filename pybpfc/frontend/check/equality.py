@@ -21,11 +21,14 @@ class NotComparable(Exception):
 
 
 def comparable_aggregates(lhs: t.Expr, rhs: t.Expr) -> bool:
-    """Whether both are structs of one class, or arrays of one type that are not text."""
+    """Whether both are structs of one class, or arrays of one type that are not text.
+
+    Structs of the kernel are not: they are compared by their addresses.
+    """
     one, other = place(lhs).type, place(rhs).type
     if isinstance(one, Array) and isinstance(other, Array):
         return one == other and one.view is View.LIST
-    return isinstance(one, Struct) and one is other
+    return isinstance(one, Struct) and one is other and not one.kernel
 
 
 def compare_aggregates(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, rhs: t.Expr) -> t.Expr:

@@ -11,7 +11,15 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import access, calls, conditions, tuples
 from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_optional, may_be_none, reference, to_number
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_optional,
+    may_be_none,
+    reference,
+    to_number,
+)
 from pybpfc.frontend.tuples import TupleType
 from pybpfc.ir.ops import ArithOp, Predicate
 from pybpfc.lang.types import (
@@ -24,7 +32,6 @@ from pybpfc.lang.types import (
     Error,
     Int,
     Pointer,
-    Space,
     Struct,
     Type,
     View,
@@ -173,7 +180,7 @@ def arithmetic(c: FunctionChecker, node: ast.AST, op: ArithOp, lhs: t.Expr, rhs:
     for operand in (lhs, rhs):
         if is_optional(operand):
             return may_be_none(c, operand)
-        if isinstance(operand.type, Pointer) and operand.type.space not in (Space.USER, Space.KERNEL):
+        if isinstance(operand.type, Pointer) and operand.type.space not in FOREIGN:
             if isinstance(operand.type.to, Array | Struct) and not operand.type.nullable:
                 return c.error(catalog.NotANumber(describe(operand), SYMBOLS[op]), operand.span)
             return c.error(catalog.PointerArithmetic(SYMBOLS[op]), node)

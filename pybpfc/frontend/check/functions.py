@@ -12,6 +12,7 @@ from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.span import line_start
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
+from pybpfc.frontend.check import hook_arguments
 from pybpfc.frontend.check import returned_references as results
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.references import check_released
@@ -154,6 +155,8 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     neutral = 0 if rule.allows(0) else rule.min
     c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
+    if not hook_arguments.takes_context(captured, program.hook):
+        return _check_with_arguments(c, program, kind, context)
     arguments = _args(captured.node)
     if len(arguments) != 1 or captured.node.args.vararg or captured.node.args.kwarg or captured.node.args.defaults:
         reason = f"a `{program.section}` program takes one parameter, its context"
@@ -166,6 +169,21 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     if body is None:
         return None
     return t.TFunction(program.name, (param,), result, body, span, kind, variables=c.all_variables)
+
+
+def _check_with_arguments(
+    c: FunctionChecker, program: Program[..., Any], kind: t.ProgramKind, context: ContextType
+) -> t.TFunction | None:
+    """A program whose parameters are its hook's arguments."""
+    span = _definition_span(c.captured)
+    param = c.temporary(Pointer(context, Space.CTX), span)
+    param.name, param.param = ".ctx", 0
+    c.require_flow().bind(param)
+    bound = hook_arguments.bind_arguments(c, program, param)
+    body = _check_body(c, []) if bound is not None else None
+    if bound is None or body is None:
+        return None
+    return t.TFunction(program.name, (param,), c.result, (*bound, *body), span, kind, variables=c.all_variables)
 
 
 def _args(node: ast.FunctionDef) -> list[ast.arg]:
@@ -248,6 +266,8 @@ def _context(unit: Unit, program: Program[..., Any], captured: Captured) -> Cont
         return found
     if kind in ("BPF_PROG_TYPE_RAW_TRACEPOINT", "BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE"):
         return raw_tracepoint_context()
+    if program.hook in hook_arguments.TYPED or program.hook == "iter":
+        return hook_arguments.hook_context(unit, captured, program)
     type = PROGRAM_TYPES[kind]
     struct = CONTEXTS.get(type.context)
     if struct is None:

@@ -14,11 +14,20 @@ from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none, place
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    space_of,
+)
 from pybpfc.frontend.check.maps import check_key, check_stored, in_memory
 from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.check.references import check_not_released, check_tail_call, released_argument
 from pybpfc.frontend.contexts import uapi_struct
+from pybpfc.frontend.prototypes import kernel_struct
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.types import (
     ERROR,
@@ -80,7 +89,19 @@ def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
         check_tail_call(c, c.span(node))
     if helper.invalidates_packet:
         c.invalidate_packets(c.span(node), helper.name)
-    return t.CallHelper(c.span(node), result_type(helper, maps), helper, tuple(args))
+    return t.CallHelper(c.span(node), _kernel_object(c, helper, result_type(helper, maps)), helper, tuple(args))
+
+
+def _kernel_object(c: FunctionChecker, helper: Helper, type: Type) -> Type:
+    """The struct that a helper's result leads to, as the program declares it or the kernel describes it."""
+    name = helper.result.ctype.removeprefix("struct ").rstrip(" *")
+    if not isinstance(type, Pointer) or type.space is not Space.BTF or type.to != VOID or not name.isidentifier():
+        return type
+    declared = c.unit.kernel_struct(c.captured, name)
+    if declared is None:
+        c.unit.note_kernel_types()
+        declared = kernel_struct(name)
+    return Pointer(declared, Space.BTF, type.nullable)
 
 
 def available(c: FunctionChecker, span: Span, helper: Helper) -> bool:
@@ -175,8 +196,6 @@ def _number(c: FunctionChecker, value: t.Expr) -> t.Expr:
 
 def memory_reference(value: t.Expr) -> t.Expr:
     """The address of a place."""
-    from pybpfc.frontend.check.conversion import space_of
-
     return t.AddressOf(value.span, Pointer(value.type, space_of(value)), value)
 
 
@@ -191,10 +210,12 @@ def memory(c: FunctionChecker, value: t.Expr, param: Param, *, writes: bool) -> 
     if isinstance(value.type, Pointer):
         if value.type.nullable:
             return may_be_none(c, value)
-        if value.type.space in (Space.USER, Space.KERNEL):
+        if value.type.space in FOREIGN:
             return c.error(catalog.HelperArgument(param.name, "memory of the program", describe(value)), value.span)
         return value
     value = place(value)
+    if isinstance(value, t.PLACES) and space_of(value) in FOREIGN:
+        return c.error(catalog.HelperArgument(param.name, "memory of the program", describe(value)), value.span)
     if isinstance(value, t.PLACES):
         return memory_reference(value)
     if isinstance(value, t.CallFunction) and is_aggregate(value.type):

@@ -32,6 +32,7 @@ MAX_SPARED_WORK = 50
 """The same for loops with branches in programs that are heavy as a whole: each round may double the paths."""
 _BRANCHES = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.For, ast.While, ast.Break, ast.Continue)
 
+
 def _body(
     c: FunctionChecker, body: list[ast.stmt], entry: Flow | None, by_helper: bool = False
 ) -> tuple[tuple[t.Stmt, ...], Loop, Flow | None]:

@@ -24,12 +24,14 @@ from pybpfc.frontend.check.conversion import (
     is_aggregate,
     is_optional,
     may_be_none,
+    never_null,
     place,
     reference,
     storable_text,
 )
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.kernel_types import held_kernel_pointer, refuse_write
 from pybpfc.frontend.check.locks import check_with, leave_guards
 from pybpfc.frontend.check.matching import check_match
 from pybpfc.frontend.check.ranges import value_range
@@ -56,6 +58,7 @@ from pybpfc.lang.types import (
     View,
     Void,
     is_integer,
+    is_kernel,
     size_of,
 )
 
@@ -185,6 +188,8 @@ def _store(c: FunctionChecker, node: ast.stmt, target: t.Expr, value: t.Expr) ->
         return _store_context(c, node, target, value)
     if (constant := constant_written(target)) is not None:
         c.error(constant, target.span)
+        return []
+    if refuse_write(c, target):
         return []
     if not isinstance(target, t.PLACES):
         what = "an element of a tuple" if is_tuple_element(target) else describe(target)
@@ -329,6 +334,8 @@ def _bound(c: FunctionChecker, variable: t.Variable, value: t.Expr, node: ast.AS
         flow.ranges[variable] = bounds
     if nonnull:
         flow.nonnull.add(variable)
+    if isinstance(variable.type, Pointer) and variable.type.space is Space.BTF:
+        variable.trusted = never_null(value) and variable.trusted is not False
     return t.Bind(c.span(node), variable, value)
 
 
@@ -350,6 +357,8 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if isinstance(type, Error):
         _bind_error(c, node.target)
         return []
+    if is_kernel(type):
+        return _annotated_kernel(c, node, node.target, type)
     known = c.variables.get(node.target.id)
     held: Type = Pointer(type, Space.STACK) if is_aggregate(type) else type.host if isinstance(type, Int) else type
     if known is not None and known.type != held and not isinstance(known.type, Error):
@@ -368,6 +377,27 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
         _bind_error(c, node.target)
         return []
     variable = known if known is not None else c.declare(node.target.id, held, c.span(node.target))
+    return [_bound(c, variable, initial, node)]
+
+
+def _annotated_kernel(c: FunctionChecker, node: ast.AnnAssign, target: ast.Name, type: Type) -> list[t.Stmt]:
+    """`name: T = value` where T is a struct of the kernel: the name holds a pointer to one."""
+    assert isinstance(type, Struct)
+    value = check(c, node.value) if node.value is not None else None
+    held = held_kernel_pointer(value, type)
+    known = c.variables.get(target.id)
+    if known is not None and known.type != held and not isinstance(known.type, Error):
+        declared = [Label(known.span, f"first bound as `{known.type}`")]
+        c.error(catalog.LocalRedeclared(target.id, f"`{known.type}`", f"`{held}`"), node, labels=declared)
+        return []
+    if value is None:
+        c.declare(target.id, held, c.span(target))
+        return []
+    initial = coerce(c, value, held, "assignment")
+    if isinstance(initial.type, Error):
+        _bind_error(c, target)
+        return []
+    variable = known if known is not None else c.declare(target.id, held, c.span(target))
     return [_bound(c, variable, initial, node)]
 
 

@@ -44,7 +44,8 @@ class Lowering:
     """Everything the lowering functions share; they take it as `low`.
 
     The body of a loop that a helper runs is a function of its own: `outer` is the lowering of the function around it,
-    and `frame_parameter` holds the address of that one's frame. `result` is what the user's function returns in a
+    and `frame_parameter` holds the address of that one's frame. `fetched` is where scalars from other memory than the
+    program's are read into. `result` is what the user's function returns in a
     register, `out` where it puts a struct or an array.
     """
 
@@ -64,6 +65,7 @@ class Lowering:
     frame: Local | None = None
     frame_struct: Struct | None = None
     shared: dict[t.Variable, Field] = field(default_factory=dict)
+    fetched: Local | None = None
     callbacks: int = 0
 
     def slot(self, name: str, type: Type) -> Local:

@@ -8,6 +8,15 @@ from typing import Any
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.lower.context import Lowering, call_result, register_type
+from pybpfc.frontend.lower.kernel_access import (
+    core_address,
+    in_chain,
+    is_foreign,
+    lower_query,
+    read_foreign,
+    readable_address,
+    strided_address,
+)
 from pybpfc.frontend.lower.maps import finish_ringbuf_call, lower_map_method
 from pybpfc.frontend.lower.memory import (
     STACK_ALIGN,
@@ -53,6 +62,10 @@ def lower_address(low: Lowering, e: t.Expr) -> Value:
     match e:
         case t.Deref():
             return lower_value(low, e.pointer)
+        case t.Member() | t.Element() if in_chain(e):
+            return core_address(low, e)
+        case t.Element() if e.through_pointer or is_foreign(e):
+            return strided_address(low, e)
         case t.Member():
             return low.b.field_address(lower_address(low, e.base), e.struct, e.field)
         case t.Element():
@@ -155,6 +168,8 @@ def _read_variable(low: Lowering, e: t.ReadVariable) -> Value:
 
 
 def _read_place(low: Lowering, e: t.Expr) -> Value:
+    if is_foreign(e):
+        return read_foreign(low, e)
     return load_place(low, lower_address(low, e), e)
 
 
@@ -243,7 +258,7 @@ def _comparison(low: Lowering, e: t.Comparison) -> Value:
 
 
 def _text_comparison(low: Lowering, e: t.TextComparison) -> Value:
-    lhs = lower_address(low, e.lhs)
+    lhs = readable_address(low, e.lhs)
     assert isinstance(e.lhs.type, Array)
     if isinstance(e.rhs, t.Text):
         data = e.rhs.value
@@ -255,7 +270,7 @@ def _text_comparison(low: Lowering, e: t.TextComparison) -> Value:
             equal = equals_bytes(low, lhs, data, alignment(e.lhs))
     else:
         assert isinstance(e.rhs.type, Array)
-        equal = equals_array(low, lhs, lower_address(low, e.rhs), e.lhs.type, e.rhs.type)
+        equal = equals_array(low, lhs, readable_address(low, e.rhs), e.lhs.type, e.rhs.type)
     if e.negated:
         return low.b.compare(Predicate.EQ, equal, low.constant(BOOL, 0))
     return equal
@@ -353,7 +368,7 @@ def _min_max(low: Lowering, e: t.MinMax) -> Value:
 
 
 def _printing(low: Lowering, e: t.Printing) -> Value:
-    values = [lower_address(low, v) if not _is_scalar(v) else lower_value(low, v) for v in e.values]
+    values = [readable_address(low, v) if not _is_scalar(v) else lower_value(low, v) for v in e.values]
     if e.buffer is not None:
         buffer = lower_address(low, e.buffer)
         low.b.span = e.span
@@ -441,6 +456,7 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.CallHelper: _call_helper,
     t.MapMethod: lower_map_method,
     t.AtomicOperation: _atomic,
+    t.CoreQuery: lower_query,
     t.MinMax: _min_max,
     t.Reduction: lower_reduction,
     t.Printing: _printing,

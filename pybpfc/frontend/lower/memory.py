@@ -156,6 +156,7 @@ def store_bytes(low: Lowering, pointer: Value, data: bytes, align: int) -> None:
 def store_text(low: Lowering, pointer: Value, to: Array, source: t.Expr, align: int) -> None:
     """Fill a char or byte array from a constant, another array, or kernel or user memory."""
     from pybpfc.frontend.lower.expressions import lower_address, lower_value
+    from pybpfc.frontend.lower.kernel_access import copy_foreign_aggregate, is_foreign
 
     size = size_of(to)
     if isinstance(source, t.Text):
@@ -167,6 +168,9 @@ def store_text(low: Lowering, pointer: Value, to: Array, source: t.Expr, align: 
         low.b.helper(HELPERS[name], (pointer, low.constant(U32, size), lower_value(low, source)), I64)
         return
     copied = size_of(source.type)
+    if is_foreign(source):
+        copy_foreign_aggregate(low, pointer, source, size)
+        return
     if isinstance(source, t.ContextMember):
         copy_from_context(low, pointer, source)
     else:
@@ -240,9 +244,13 @@ def equals_array(low: Lowering, lhs: Value, rhs: Value, lhs_type: Array, rhs_typ
 def copy_aggregate(low: Lowering, pointer: Value, source: t.Expr, align: int) -> None:
     """Copy a struct or array into a place."""
     from pybpfc.frontend.lower.expressions import lower_address
+    from pybpfc.frontend.lower.kernel_access import copy_foreign_aggregate, is_foreign
 
     if isinstance(source, t.ContextMember):
         copy_from_context(low, pointer, source)
+        return
+    if is_foreign(source):
+        copy_foreign_aggregate(low, pointer, source, size_of(source.type))
         return
     low.b.memcpy(pointer, lower_address(low, source), size_of(source.type), math.gcd(align, alignment(source)))
 

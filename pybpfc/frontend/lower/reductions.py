@@ -12,11 +12,12 @@ from pybpfc.lang.types import BOOL, I64, Array
 
 def lower_reduction(low: Lowering, e: t.Reduction) -> Value:
     """Go over all elements, or until one has settled the answer."""
-    from pybpfc.frontend.lower.expressions import lower_address, lower_value
+    from pybpfc.frontend.lower.expressions import lower_value
+    from pybpfc.frontend.lower.kernel_access import readable_address
 
     assert isinstance(e.array.type, Array)
     b, element, kind = low.b, e.array.type.element, register_type(e.type)
-    base = lower_address(low, e.array)
+    base = readable_address(low, e.array)
     wanted = lower_value(low, e.value) if e.value is not None else None
     result, index = low.slot(e.reducing.value, kind), low.slot("index", I64)
     b.span = e.span

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check.conversion import space_of
 from pybpfc.frontend.lower.callbacks import leave_function, lower_callback_loop
 from pybpfc.frontend.lower.context import LoopBlocks, Lowering, register_type
 from pybpfc.frontend.lower.expressions import is_short, lower_address, lower_branch, lower_value, swap_short
+from pybpfc.frontend.lower.kernel_access import is_foreign, read_at
 from pybpfc.frontend.lower.memory import (
     alignment,
     copy_aggregate,
@@ -159,7 +161,10 @@ def _for_array(low: Lowering, s: t.ForArray) -> None:
     assert isinstance(s.array.type, Array)
     element = s.array.type.element
     address = b.element_address(b.read(base), element, b.read(counter))
-    item: Value = address if isinstance(element, Struct | Array) else load(low, address, element)
+    item: Value = address
+    if not isinstance(element, Struct | Array):
+        foreign = is_foreign(s.array)
+        item = read_at(low, address, element, space_of(s.array)) if foreign else load(low, address, element)
     low.write_variable(s.variable, item)
     low.loops.append(LoopBlocks(done, step))
     lower_block(low, s.body)
@@ -176,7 +181,6 @@ def _for_array(low: Lowering, s: t.ForArray) -> None:
 
 
 def _pointer_type(s: t.ForArray) -> Any:
-    from pybpfc.frontend.check.conversion import space_of
     from pybpfc.lang.types import Pointer
 
     return Pointer(s.array.type, space_of(s.array))

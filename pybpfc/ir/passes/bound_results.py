@@ -2,6 +2,8 @@
 
 return %4     →     %5 = bounded %4, 0, 1
                     return %5
+
+Where negative results are allowed, constants are kept apart from one another.
 """
 
 from __future__ import annotations
@@ -26,7 +28,13 @@ def _bound(function: Function, rule: ReturnRule) -> None:
     assert rule.max is not None
     for block in function.blocks:
         end = block.terminator
-        if isinstance(end, ops.Return) and isinstance(end.value, ops.Temp):
+        if not isinstance(end, ops.Return):
+            continue
+        if isinstance(end.value, ops.Const) and rule.min < 0:  # of 0 and -1 LLVM would make a shift
+            constant = function.new_temp(end.value.type)
+            block.ops.append(ops.Opaque(end.value, span=end.span, result=constant))
+            end.value = constant
+        elif isinstance(end.value, ops.Temp):
             result = function.new_temp(end.value.type)
             block.ops.append(ops.Bounded(end.value, rule.min, rule.max, span=end.span, result=result))
             end.value = result

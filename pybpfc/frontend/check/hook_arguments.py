@@ -1,0 +1,289 @@
+"""Programs that take their hook's arguments as parameters, not the context: `@bpf.kprobe("vfs_read") def f(file, buf)`.
+
+The program itself still gets its context; each parameter that is used is read from there at its beginning.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from pybpfc.abi.contexts import MACHINE, registers
+from pybpfc.diagnostics import catalog
+from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.capture import Captured
+from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.contexts import ContextType
+from pybpfc.frontend.prototypes import Prototype, iterator_fields, kernel_prototype, syscall_prototype
+from pybpfc.frontend.signatures import annotation_type, evaluate
+from pybpfc.lang.contexts import Context
+from pybpfc.lang.types import (
+    BOOL,
+    I64,
+    U64,
+    VOID,
+    Array,
+    Enum,
+    Field,
+    Int,
+    Pointer,
+    Space,
+    Struct,
+    Type,
+    as_int,
+    is_integer,
+    is_kernel,
+    is_scalar,
+)
+from pybpfc.records import frozen
+
+if TYPE_CHECKING:
+    from pybpfc.frontend.unit import Unit
+    from pybpfc.lang.programs import Program
+
+TYPED = frozenset({"tp_btf", "fentry", "fexit", "fmod_ret", "lsm", "lsm_cgroup"})
+"""Hooks whose context is an array of the arguments, with types that the verifier knows."""
+
+PROBES = frozenset({"kprobe", "kretprobe", "uprobe", "uretprobe"})
+"""Hooks whose context is the registers."""
+
+SYSCALLS = frozenset({"ksyscall", "kretsyscall"})
+RETURNS = frozenset({"kretprobe", "uretprobe", "kretsyscall"})
+WITH_RESULT = frozenset({"fexit", "fmod_ret"})
+HOOKS = TYPED | PROBES | SYSCALLS | {"raw_tracepoint", "iter"}
+
+MAX_ARGUMENTS = 12
+_IN_REGISTERS = {
+    "x86_64": ("di", "si", "dx", "cx", "r8", "r9"),
+    "aarch64": tuple(f"x{number}" for number in range(8)),
+}
+_OF_SYSCALLS = {"x86_64": ("di", "si", "dx", "r10", "r8", "r9"), "aarch64": tuple(f"x{n}" for n in range(6))}
+_RESULT = {"x86_64": "ax", "aarch64": "x0"}
+
+
+@frozen
+class Argument:
+    """A parameter and where its value comes from: a member of the context, `indirect` through the registers there."""
+
+    name: str
+    type: Type
+    node: ast.arg
+    member: str
+    indirect: bool = False
+
+
+def takes_context(captured: Captured, hook: str) -> bool:
+    """Whether a program of such a hook takes its context, by its only or first parameter."""
+    arguments = [*captured.node.args.posonlyargs, *captured.node.args.args]
+    if hook not in HOOKS:
+        return True
+    if not arguments:
+        return False
+    first = arguments[0]
+    if first.annotation is None:
+        return len(arguments) == 1 and (first.arg.startswith("_") or first.arg in ("ctx", "context", "regs"))
+    try:
+        value = evaluate(captured, first.annotation)
+    except Exception:  # reported when the annotation itself is resolved
+        return len(arguments) == 1
+    return value is Any or value is object or (isinstance(value, type) and issubclass(value, Context))
+
+
+def hook_context(unit: Unit, captured: Captured, program: Program[..., Any]) -> ContextType | None:
+    """The context of a hook that the kernel's own types describe; None for other hooks."""
+    if program.hook in TYPED:
+        context = ContextType("tracing_args")
+        members = tuple(Field(f"arg{i}", U64, 8 * i) for i in range(MAX_ARGUMENTS))
+        context.set_layout((Field("args", Array(U64, MAX_ARGUMENTS), 0), *members), 8 * MAX_ARGUMENTS, 8)
+        return context
+    if program.hook == "iter":
+        unit.note_kernel_types()
+        found = iterator_fields(program.target, lambda name: unit.kernel_struct(captured, name))
+        if found is None:
+            where = captured.source.span(captured.node.decorator_list[0])
+            unit.sink.emit(catalog.UnknownHookTarget("iterator", program.target).at(where))
+            return None
+        context = ContextType(f"bpf_iter__{program.target}")
+        fields = tuple(Field(name, type, 8 * index) for index, (name, type) in enumerate(found.params))
+        context.set_layout(fields, 8 * len(fields), 8)
+        return context
+    return None
+
+
+def bind_arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variable) -> list[t.Stmt] | None:
+    """Give the parameters their values; None after a diagnostic."""
+    arguments = _arguments(c, program, context)
+    if arguments is None:
+        return None
+    used = {node.id for node in ast.walk(c.node) if isinstance(node, ast.Name)}
+    return [_bind(c, argument, context) for argument in arguments if argument.name in used]
+
+
+def _arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variable) -> list[Argument] | None:
+    if c.captured.node.args.vararg or c.captured.node.args.kwarg or c.captured.node.args.defaults:
+        reason = "the parameters of a program are its hook's arguments, each by its name"
+        c.error(catalog.ProgramSignature(program.name, reason), c.captured.source.header_span(c.captured.node))
+        return None
+    nodes = [*c.captured.node.args.posonlyargs, *c.captured.node.args.args, *c.captured.node.args.kwonlyargs]
+    open_types = any(node.annotation is None for node in nodes)
+    prototype = _prototype(c, program) if open_types or program.hook in WITH_RESULT else None
+    if program.hook == "iter":
+        return _by_name(c, nodes, context)
+    out: list[Argument] = []
+    for index, node in enumerate(nodes):
+        place = _place(c, program, node, index, len(nodes), prototype)
+        type = _type(c, program, node, index, prototype) if place is not None else None
+        if place is None or type is None:
+            return None
+        out.append(Argument(node.arg, type, node, *place))
+    return out
+
+
+def _prototype(c: FunctionChecker, program: Program[..., Any]) -> Prototype | None:
+    if program.hook == "ksyscall":
+        return syscall_prototype(program.target)
+    if program.hook in ("uprobe", "uretprobe", "kretsyscall"):
+        return None
+    c.unit.note_kernel_types()
+    return kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
+
+
+def _place(
+    c: FunctionChecker, program: Program[..., Any], node: ast.arg, index: int, count: int, prototype: Prototype | None
+) -> tuple[str, bool] | None:
+    """The context's member that an argument is in, and whether the registers there are only pointed to."""
+    hook, span = program.hook, c.captured.source.span(node)
+    known = len(prototype.params) if prototype is not None else None
+    if hook in RETURNS:
+        if index:
+            c.error(catalog.ProgramSignature(program.name, f"a `{hook}` program takes the result alone"), span)
+            return None
+        return _RESULT[MACHINE], False
+    is_result = hook in WITH_RESULT and node.arg == "ret" and index == count - 1
+    if is_result and known is not None:
+        index = known
+    elif known is not None and index >= known:
+        c.error(catalog.ProgramSignature(program.name, f"`{program.target}` has {known} arguments"), span)
+        return None
+    if hook in TYPED:
+        most, member = MAX_ARGUMENTS, f"arg{index}"
+    elif hook == "raw_tracepoint":
+        most, member = MAX_ARGUMENTS, f"args{index}"
+    else:
+        names = (_OF_SYSCALLS if hook in SYSCALLS else _IN_REGISTERS)[MACHINE]
+        most, member = len(names), names[index] if index < len(names) else ""
+    if index >= most:
+        c.error(catalog.ProgramSignature(program.name, f"a program sees {most} arguments at most"), span)
+        return None
+    return member, hook in SYSCALLS
+
+
+def _type(
+    c: FunctionChecker, program: Program[..., Any], node: ast.arg, index: int, prototype: Prototype | None
+) -> Type | None:
+    """A parameter's type: as annotated, else as the kernel says, else u64."""
+    typed = program.hook in TYPED
+    if node.annotation is None:
+        if prototype is None:
+            return I64 if program.hook in RETURNS else U64
+        is_result = program.hook in (WITH_RESULT | {"kretprobe"}) and index >= len(prototype.params)
+        is_result = is_result or program.hook in RETURNS or (program.hook in WITH_RESULT and node.arg == "ret")
+        type = prototype.result if is_result else prototype.params[index][1]
+        if type == VOID:
+            return U64
+        return (
+            Pointer(type.to, Space.KERNEL)
+            if isinstance(type, Pointer) and not typed and type.space is Space.BTF
+            else type
+        )
+    with c.reporting():
+        found = annotation_type(c.unit, c.captured, node.annotation)
+    if found is None:
+        return None
+    space = Space.USER if program.hook in ("uprobe", "uretprobe") else Space.BTF if typed else Space.KERNEL
+    if isinstance(found, Struct):
+        return Pointer(found, space if is_kernel(found) else Space.USER if space is Space.USER else Space.KERNEL)
+    if isinstance(found, Pointer):
+        if found.space is Space.USER:
+            return found
+        kernel = Space.KERNEL if not is_kernel(found.to) else space
+        return Pointer(found.to, Space.USER if space is Space.USER else kernel, found.nullable)
+    if not is_scalar(found):
+        c.error(catalog.ProgramSignature(program.name, f"an argument cannot be `{found}`"), node.annotation)
+        return None
+    return found.host if isinstance(found, Int) else found
+
+
+def _by_name(c: FunctionChecker, nodes: list[ast.arg], context: t.Variable) -> list[Argument] | None:
+    """The parameters of an iterator: fields of its context."""
+    struct = context.type.to if isinstance(context.type, Pointer) else None
+    assert isinstance(struct, ContextType)
+    out: list[Argument] = []
+    for node in nodes:
+        field = struct.find(node.arg)
+        if field is None:
+            helps = catalog.did_you_mean(node.arg, struct.by_name, c.captured.source.span(node))
+            c.error(catalog.UnknownContextField(struct.name, node.arg), c.captured.source.span(node), helps=helps)
+            return None
+        type: Type | None = field.type
+        if node.annotation is not None and isinstance(type, Pointer):
+            with c.reporting():
+                given = annotation_type(c.unit, c.captured, node.annotation)
+            if given is None:
+                return None
+            to = given.to if isinstance(given, Pointer) else given
+            type = Pointer(to, type.space, type.nullable) if is_kernel(to) else type
+        assert type is not None
+        out.append(Argument(node.arg, type, node, node.arg))
+    return out
+
+
+# -------------------------------------------------------------------------------------- values
+
+
+def _bind(c: FunctionChecker, argument: Argument, context: t.Variable) -> t.Stmt:
+    span = c.captured.source.span(argument.node)
+    variable = c.declare(argument.name, argument.type, span)
+    variable.trusted = isinstance(argument.type, Pointer) and not argument.type.nullable
+    read = _indirect if argument.indirect else _direct
+    c.require_flow().bind(variable)
+    return t.Bind(span, variable, _converted(read(argument, context), argument.type))
+
+
+def _direct(argument: Argument, context: t.Variable) -> t.Expr:
+    span = context.span
+    base = t.ReadVariable(span, context.type, context)
+    struct = context.type.to if isinstance(context.type, Pointer) else None
+    assert isinstance(struct, ContextType)
+    field = struct.find(argument.member)
+    if field is None:  # `args3` of a raw tracepoint
+        return t.ContextMember(span, U64, base, "args", 8 * int(argument.member.removeprefix("args")))
+    return t.ContextMember(span, field.type, base, field.name, field.offset)
+
+
+def _indirect(argument: Argument, context: t.Variable) -> t.Expr:
+    """An argument of a system call: the kernel passes its function one pointer, to the caller's registers."""
+    span = context.span
+    base = t.ReadVariable(span, context.type, context)
+    struct = context.type.to if isinstance(context.type, Pointer) else None
+    assert isinstance(struct, ContextType)
+    first = struct.find(_IN_REGISTERS[MACHINE][0])
+    assert first is not None
+    outer = t.ContextMember(span, U64, base, first.name, first.offset)
+    saved = next(f for f in registers(MACHINE).fields if f.name == argument.member)
+    place = Pointer(U64, Space.KERNEL)
+    index = t.Literal(span, I64, saved.offset // 8)
+    return t.Element(span, U64, t.Convert(span, place, outer), index, through_pointer=True)
+
+
+def _converted(value: t.Expr, to: Type) -> t.Expr:
+    """An argument of 64 bits, or a field of an iterator, as its type."""
+    if value.type == to:
+        return value
+    if isinstance(to, Pointer) and isinstance(value.type, Pointer):
+        return t.Convert(value.span, to, value)
+    if to == BOOL:
+        return t.Truth(value.span, BOOL, t.Convert(value.span, Int(8, False), value, explicit=True))
+    if isinstance(to, Enum):
+        return t.Convert(value.span, to, t.Convert(value.span, as_int(to), value, explicit=True), explicit=True)
+    return t.Convert(value.span, to, value, explicit=is_integer(to))
