@@ -31,6 +31,7 @@ class Spelling:
     refer: Callable[[str], str] = '"{}"'.format
     structs: dict[str, None] = field(default_factory=dict)
     inner: dict[str, BtfType] = field(default_factory=dict)
+    made: dict[int, str] = field(default_factory=dict)
 
     def annotation(self, id: int, place: str, direct: bool = True, depth: int = 0) -> str:
         """A type; `place` names anonymous structs, and where it is `direct` a struct alone is a pointer to it."""
@@ -96,7 +97,7 @@ class Spelling:
     def _class(self, t: BtfType, alias: str, place: str) -> str:
         name = t.name or alias
         if not name:
-            name = place
+            name = self.made.setdefault(t.id, place)  # one class each, also where damage lets a struct hold itself
             self.inner[name] = t
         elif not can_be_named(name):
             name += "_"
