@@ -19,8 +19,8 @@ class OpenEvent:
 
 events = bpf.RingBuf[OpenEvent](size=256 * 1024)
 opens = bpf.HashMap[u32, u64](max_entries=10_240)
-only_pid: bpf.Const[u32] = 0          # .rodata: set before load
-dropped: bpf.Global[u64] = 0          # .bss: read it while the program runs
+only_pid: bpf.Const[u32] = 0  # .rodata: set before load
+dropped: bpf.Global[u64] = 0  # .bss: read it while the program runs
 
 
 @bpf.tracepoint("syscalls/sys_enter_openat")
@@ -44,7 +44,7 @@ def on_open(ctx: bpf.TracepointContext) -> int:
 
 
 if __name__ == "__main__":
-    with bpf.load(only_pid=0) as obj:           # compile this module, load it, attach every program
-        for event in events:                    # blocks; Ctrl-C leaves the loop cleanly
+    with bpf.load(only_pid=0) as obj:  # compile this module, load it, attach every program
+        for event in events:  # blocks; Ctrl-C leaves the loop cleanly
             print(f"{event.pid:<7} {event.comm:<16} {event.filename}")
         print("dropped", obj.globals.dropped, "top", list(opens.items())[:5])

@@ -31,16 +31,18 @@ def compile(source: Any = None, **options: Any) -> Object:
     return compile_source(_source(source), **options)
 
 
-def load(source: Any = None, *, attach: bool = True, **consts: Any) -> Any:
+def load(source: Any = None, *, attach: bool = True, btf: str | os.PathLike[str] | None = None, **consts: Any) -> Any:
     """Compile, load and, unless `attach` is False, attach every program.
 
-    `source` is a module (this one by default), a path to a `.py` or `.o` file, or a compiled `Object`. Other keywords
-    set `bpf.Const` globals. The result is a context manager that detaches everything when it is closed. Raises
-    `CompileError`, `VerifierError`, `LoadError`, `AttachError` or `PermissionDenied`.
+    `source` is a module (this one by default), a path to a `.py` or `.o` file, or a compiled `Object`. `btf` is a
+    file with the types of the kernel that CO-RE fits the programs to (BTF, alone or in an ELF file), for kernels
+    without /sys/kernel/btf/vmlinux; without, the one that PYBPFC_BTF names. Other keywords set `bpf.Const` globals.
+    The result is a context manager that detaches everything when it is closed. Raises `CompileError`,
+    `VerifierError`, `LoadError`, `AttachError` or `PermissionDenied`.
     """
     from pybpfc.loading import load_source
 
-    return load_source(_source(source), attach=attach, consts=consts)
+    return load_source(_source(source), attach=attach, btf=btf, consts=consts)
 
 
 def simulate(

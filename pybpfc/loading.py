@@ -18,21 +18,22 @@ def load_source(
     attach: bool = True,
     consts: Mapping[str, Any] | None = None,
     attach_options: Mapping[str, Mapping[str, Any]] | None = None,
+    btf: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Compile (unless it is compiled), load and attach; bind the module's maps and programs to what was loaded."""
     from pybpfc.runtime.loader import load_object
 
     if isinstance(source, str | os.PathLike) and not os.fspath(source).endswith(".py"):
-        return load_object(source, consts=consts, attach=attach, attach_options=attach_options)
+        return load_object(source, consts=consts, attach=attach, attach_options=attach_options, btf=btf)
     compiled = source if isinstance(source, Object) else compile_source(source)
     if compiled.source is None:
-        return load_object(compiled.elf, consts=consts, attach=attach, attach_options=attach_options)
+        return load_object(compiled.elf, consts=consts, attach=attach, attach_options=attach_options, btf=btf)
     maps, programs = parts(compiled)
     options = {name: dict(p.options) for name, p in programs.items() if p.options}
     for name, given in (attach_options or {}).items():
         options.setdefault(name, {}).update(given)
     again = any(m.bound for m in maps.values()) or any(p.bound for p in programs.values())
-    loaded = load_object(compiled.spec, maps=maps, consts=consts, attach=attach, attach_options=options)
+    loaded = load_object(compiled.spec, maps=maps, consts=consts, attach=attach, attach_options=options, btf=btf)
     for name, program in programs.items():
         handle: Any = loaded.programs[name]
         program.bind(handle)

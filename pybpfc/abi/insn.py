@@ -48,6 +48,9 @@ BPF_PSEUDO_MAP_IDX_VALUE = 6
 BPF_PSEUDO_CALL = 1
 BPF_PSEUDO_KFUNC_CALL = 2
 
+UNRESOLVED_HELPER = 0xBAD2310
+"""The helper called in place of an instruction that CO-RE could not relocate: no kernel has it; libbpf's choice."""
+
 LD_IMM64 = BPF_LD | BPF_IMM | BPF_DW
 CALL = BPF_JMP | BPF_CALL
 EXIT = BPF_JMP | BPF_EXIT

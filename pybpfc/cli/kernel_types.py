@@ -50,7 +50,7 @@ def vmlinux_command(
     _check_usage(words, stubs, minimize, output, fields, module, btf)
     from pybpfc.diagnostics.errors import PybpfcError
     from pybpfc.formats.errors import FormatError
-    from pybpfc.runtime.kernel_btf import module_btf, target_btf
+    from pybpfc.lang.kernel_btf import module_btf, target_btf
 
     try:
         types = module_btf(module) if module else target_btf(btf)
@@ -183,9 +183,9 @@ def _write_stubs(btf: Btf, folder: str) -> None:
 
 
 def _minimize(btf: Btf, paths: tuple[str, ...], output: str) -> None:
+    from pybpfc.core_relo.minimize import Needs
     from pybpfc.diagnostics.errors import PybpfcError
     from pybpfc.files import write_atomically
-    from pybpfc.formats.btf_minimize import Needs
     from pybpfc.formats.errors import FormatError
     from pybpfc.formats.object_reader import parse_object
 

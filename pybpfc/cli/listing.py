@@ -88,7 +88,7 @@ def _arguments(fields: Callable[[], list[str]]) -> list[str]:
 
 
 def _btf() -> Btf:
-    from pybpfc.runtime.kernel_btf import vmlinux_btf
+    from pybpfc.lang.kernel_btf import vmlinux_btf
 
     return vmlinux_btf()
 

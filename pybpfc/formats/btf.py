@@ -52,6 +52,14 @@ KIND_NUMBERS = {name: number for number, name in enumerate(KINDS)}
 _ENUMS = (KIND_NUMBERS["ENUM"], KIND_NUMBERS["ENUM64"])
 _MODIFIERS = frozenset({"TYPEDEF", "VOLATILE", "CONST", "RESTRICT", "TYPE_TAG"})
 
+_FLAVORED = re.compile(r".*[^_](?=___[^_])", re.DOTALL)
+
+
+def essential_name(name: str) -> str:
+    """A name without its flavor: `sock` for `sock___old`; objects tell variants of a kernel type apart by these."""
+    found = _FLAVORED.match(name)
+    return found[0] if found else name
+
 
 @frozen
 class BtfMember:
@@ -67,7 +75,8 @@ class BtfMember:
 class BtfType:
     """One type. `size` in bytes or 0; `type` is the id referred to or 0; the tuples are those of the kind.
 
-    `encoding` of an INT: 1 signed, 2 char, 4 bool; `bits` its width. `linkage` of FUNC and VAR. `index` of DECL_TAG.
+    `encoding` of an INT: 1 signed, 2 char, 4 bool; `bits` its width and `bit_offset`, 0 but in old bit-fields,
+    where it begins. `linkage` of FUNC and VAR. `index` of DECL_TAG.
     """
 
     id: int
@@ -78,6 +87,7 @@ class BtfType:
     flag: bool = False
     encoding: int = 0
     bits: int = 0
+    bit_offset: int = 0
     length: int = 0
     index_type: int = 0
     linkage: int = 0
@@ -200,7 +210,8 @@ class Btf:
         match kind:
             case "INT":
                 (word,) = self._take(at, 1)
-                return BtfType(id, kind, name, size, encoding=word >> 24 & 15, bits=word & 0xFF)
+                encoding, start, bits = word >> 24 & 15, word >> 16 & 0xFF, word & 0xFF
+                return BtfType(id, kind, name, size, encoding=encoding, bits=bits, bit_offset=start)
             case "ARRAY":
                 element, index, length = self._take(at, 3)
                 return BtfType(id, kind, name, type=element, index_type=index, length=length)
@@ -263,14 +274,17 @@ class Btf:
 
     def find_all(self, name: str, *kinds: str) -> Iterator[BtfType]:
         """All types of this name and of one of the kinds, base's last; only these are decoded."""
+        yield from self._own(name, kinds)
+        if self.base is not None:
+            yield from self.base.find_all(name, *kinds)
+
+    def _own(self, name: str, kinds: tuple[str, ...]) -> Iterator[BtfType]:
         text = name.encode("utf-8", "surrogateescape")
         if text:
             for position in self.index.positions(name_hash(text)):
                 found = self._fitting(position, text, kinds)
                 if found is not None:
                     yield found
-        if self.base is not None:
-            yield from self.base.find_all(name, *kinds)
 
     def _fitting(self, position: int, text: bytes, kinds: tuple[str, ...]) -> BtfType | None:
         if position >= len(self._index.offsets):
@@ -280,6 +294,11 @@ class Btf:
         if kinds and (info >> 24 & 0x1F) >= len(KINDS) or kinds and KINDS[info >> 24 & 0x1F] not in kinds:
             return None
         return self.type(self._first + position) if self._string(name_at) == text else None
+
+    def essential_ids(self, name: str) -> list[int]:
+        """The ids in this blob, without its base's, of the types whose names are this one but for their flavor."""
+        names = [name, *(other for other in self._starting(f"{name}___") if essential_name(other) == name)]
+        return sorted(found.id for each in names for found in self._own(each, ()))
 
     def named(self, pattern: str, kind: str) -> Iterator[BtfType]:
         """The types of a kind whose names match a glob, base's included."""
@@ -300,13 +319,17 @@ class Btf:
 
     def starting(self, prefix: str) -> set[str]:
         """The names that start so, of whatever kind; base's included."""
-        table, text = self.strings, b"\0" + prefix.encode()
+        found = self._starting(prefix)
+        return found | self.base.starting(prefix) if self.base is not None else found
+
+    def _starting(self, prefix: str) -> set[str]:
+        table, text = self.strings, b"\0" + prefix.encode("utf-8", "surrogateescape")
         out, at = set[str](), table.find(text)
         while at >= 0:
             end = table.find(b"\0", at + 1)
             out.add(table[at + 1 : end if end >= 0 else len(table)].decode("utf-8", "replace"))
             at = table.find(text, at + 1)
-        return out | self.base.starting(prefix) if self.base is not None else out
+        return out
 
     def find_enumerator(self, name: str) -> tuple[BtfType, int] | None:
         """The first enum that has an enumerator of this name, and its value; base's last. Raises `BadBtf`."""

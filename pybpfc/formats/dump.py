@@ -143,8 +143,6 @@ def _function(spec: ObjectSpec, function: FunctionSpec) -> Iterator[str]:
 
 
 def _core(spec: ObjectSpec, relo: CoreRelocation) -> str:
-    from pybpfc.abi import uapi
+    from pybpfc.formats.core_access import words
 
-    kinds = {value: name for name, value in vars(uapi).items() if name.startswith("BPF_CORE_")}
-    declared = declare(spec.btf, relo.type_id, "") if spec.btf is not None else f"type {relo.type_id}"
-    return f"{kinds.get(relo.kind, relo.kind)} {declared} {relo.access}"
+    return words(spec.btf, relo) if spec.btf is not None else f"type {relo.type_id} {relo.access}"

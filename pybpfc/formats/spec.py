@@ -40,13 +40,17 @@ class LineInfo:
 
 @frozen
 class CoreRelocation:
-    """A CO-RE record: `kind` by the kernel's `enum bpf_core_relo_kind`."""
+    """A CO-RE record: `kind` by the kernel's `enum bpf_core_relo_kind`.
+
+    `failure` says why a record that was applied found nothing in the kernel's types; its instruction is poisoned then.
+    """
 
     index: int
     type_id: int
     access: str
     kind: int
     access_offset: int = 0
+    failure: str = ""
 
 
 @frozen

@@ -110,5 +110,3 @@ def _types() -> KernelTypes | None:
         return kernel_types()
     except LoadError:
         return None
-
-

@@ -22,6 +22,8 @@ from pybpfc.formats.errors import BadBtf
 
 FOLDER = "/sys/kernel/btf"
 PATH = f"{FOLDER}/vmlinux"
+ENVIRONMENT = "PYBPFC_BTF"
+"""The variable that names a file with the types of the kernel that programs are meant for."""
 KEPT = 8
 """How many indexes are kept, the latest written."""
 SMALL = 1 << 18
@@ -61,13 +63,19 @@ def module_names() -> list[str]:
 
 
 def target_btf(path: str | None = None) -> Btf:
-    """The types of the kernel that programs are meant for: those of the file `path` or `$PYBPFC_BTF`, else running."""
-    path = path or os.environ.get("PYBPFC_BTF")
-    return _from_file(os.path.abspath(path)) if path else vmlinux_btf()
+    """The types of the kernel that programs are for: of the file `path`, or that PYBPFC_BTF names, or the running."""
+    path = path or os.environ.get(ENVIRONMENT)
+    if not path:
+        return vmlinux_btf()
+    try:
+        state = os.stat(path)
+    except OSError:
+        return open_btf(path)  # which says what is wrong
+    return _from_file(os.path.abspath(path), (state.st_ino, state.st_size, state.st_mtime_ns))
 
 
 @functools.lru_cache(maxsize=2)
-def _from_file(path: str) -> Btf:
+def _from_file(path: str, state: tuple[int, ...]) -> Btf:
     return open_btf(path)
 
 

@@ -153,9 +153,7 @@ class KernelStruct(Struct):
     def set_layout(self, fields: tuple[Field, ...], size: int, align: int) -> None:
         """Fill in the fields of a declaration."""
         self.size, self.align = size, align
-        made = [
-            KernelField(f.name, f.type, f.offset, f.bits, f.bit_offset, (index,)) for index, f in enumerate(fields)
-        ]
+        made = [KernelField(f.name, f.type, f.offset, f.bits, f.bit_offset, (index,)) for index, f in enumerate(fields)]
         for name in ("fields", "by_name", "_members"):
             self.__dict__.pop(name, None)
         self._found = {f.name: f for f in made}

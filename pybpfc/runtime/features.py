@@ -256,7 +256,7 @@ def _targets(program_type: str) -> tuple[tuple[int, str | int | None], ...]:
     if program_type not in _TARGETS:
         return ((0, _FIXED_ATTACH.get(program_type)),)
     from pybpfc.diagnostics.errors import LoadError
-    from pybpfc.runtime.kernel_btf import vmlinux_btf
+    from pybpfc.lang.kernel_btf import vmlinux_btf
 
     try:
         btf = vmlinux_btf()

@@ -1,13 +1,11 @@
-"""The running kernel's own types as attachments need them."""
+"""What programs attach to, by the running kernel's types."""
 
 from __future__ import annotations
 
 import errno
 
 from pybpfc.diagnostics.errors import LoadError
-from pybpfc.lang.kernel_btf import FOLDER, PATH, module_btf, open_btf, target_btf, vmlinux_btf
-
-__all__ = ["FOLDER", "PATH", "attach_target", "module_btf", "open_btf", "target_btf", "vmlinux_btf"]
+from pybpfc.lang.kernel_btf import vmlinux_btf
 
 _PREFIXES = {
     "BPF_TRACE_RAW_TP": ("btf_trace_", "TYPEDEF", "tracepoint"),

@@ -1,8 +1,8 @@
 """Loading an object: types, maps, programs, attachments; all of it or nothing.
 
-The order: the object is read (no kernel asked), its constants set, its types loaded, its maps created and filled, its
-programs linked, relocated and loaded, its program arrays filled, and its programs attached. Whatever fails, what was
-made before is given back.
+The order: the object is read (no kernel asked), fitted to the kernel's types (CO-RE), its constants set, its types
+loaded, its maps created and filled, its programs linked, relocated and loaded, its program arrays filled, and its
+programs attached. Whatever fails, what was made before is given back.
 """
 
 from __future__ import annotations
@@ -49,17 +49,20 @@ def load_object(
     attach: bool = True,
     attach_options: Mapping[str, Mapping[str, Any]] | None = None,
     pin_root: str = PIN_ROOT,
+    btf: str | os.PathLike[str] | None = None,
 ) -> LoadedObject:
     """Load an object (its specification, its bytes or its path) and attach its programs.
 
     `types` gives key and value types of maps, and (None, type) of globals; without, they come from the object's BTF.
     `maps` are map objects to be bound to the maps of their names. `consts` are values of globals, set before the
-    programs are verified. `attach_options` are arguments of `Program.attach` by program name. Raises LoadError (also
+    programs are verified. `attach_options` are arguments of `Program.attach` by program name. `btf` is a file with
+    the types (BTF, alone or in an ELF file) that CO-RE fits the programs to, instead of the one that PYBPFC_BTF names
+    or of the running kernel's. Raises LoadError (also
     VerifierError, PermissionDenied) or AttachError; then nothing stays loaded or attached.
     """
     spec = read_source(source)
     with ExitStack() as stack:
-        loading = _Loading(spec, dict(types or {}), dict(maps or {}), pin_root, stack)
+        loading = _Loading(spec, dict(types or {}), dict(maps or {}), pin_root, btf, stack)
         loaded = loading.run(dict(consts or {}), attach_options or {})
         stack.pop_all()
     loaded.attach_options = dict(attach_options or {})
@@ -98,6 +101,7 @@ class _Loading:
     types: dict[str, tuple[Type | None, Type | None]]
     declared: dict[str, BpfMap]
     pin_root: str
+    target_btf: str | os.PathLike[str] | None
     stack: ExitStack
     image: BtfImage | None = None
     btf_fd: int = 0
@@ -113,6 +117,7 @@ class _Loading:
         self.spec = resolve_kconfig(self.spec)
         self._check_kinds()
         self._check_names(options)
+        self._apply_core()
         self._find_globals()
         specs = self._with_constants(consts)
         try:
@@ -150,6 +155,14 @@ class _Loading:
                 close = closest(name, self.spec.programs)
                 hint = f"did you mean `{close}`?" if close else f"it has {', '.join(self.spec.programs) or 'none'}"
                 raise LoadError(f"the object has no program `{name}` that options could be for", remedy=hint)
+
+    def _apply_core(self) -> None:
+        """Fit accesses to kernel types to the kernel at hand, if there are any."""
+        if any(f.core_relos for f in (*self.spec.programs.values(), *self.spec.functions.values())):
+            from pybpfc.core_relo.candidates import target_types
+            from pybpfc.core_relo.relocate import relocate_core
+
+            self.spec = relocate_core(self.spec, lambda: target_types(self.target_btf))
 
     def _denied(self, error: PermissionError) -> LoadError:
         """What the whole object needs: better told once than map by map."""

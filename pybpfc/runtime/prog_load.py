@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
-from pybpfc.abi.insn import BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LD_IMM64, SIZE
+from pybpfc.abi.insn import BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LD_IMM64, SIZE, UNRESOLVED_HELPER
 from pybpfc.abi.program_types import PROGRAM_TYPES, Section
-from pybpfc.abi.versions import KernelVersion, running
+from pybpfc.abi.versions import running
 from pybpfc.diagnostics.errors import LoadError, VerifierError
 from pybpfc.formats.link import LinkedProgram
 from pybpfc.formats.spec import LineInfo
@@ -35,8 +35,6 @@ BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS = 1 << 4, 1 << 5
 LOG_STATISTICS, LOG_FULL = 4, 1
 FIRST_LOG, LARGEST_LOG = 1 << 20, (16 << 20) - 1
 """Sizes of the full log's buffer; kernels before 5.16 take none larger than 16 MiB - 1."""
-
-KERNEL_APPLIES_CORE = KernelVersion(5, 17)
 
 
 @frozen
@@ -113,13 +111,11 @@ def _request(job: Job, code: bytes, buffers: list[object]) -> ProgLoad:
     )
     if job.btf is not None and job.btf_fd and job.program.func_info and job.btf.has_functions:
         _add_records(job, job.btf, request, buffers)
-    elif job.program.core_relos:
-        raise LoadError(f"`{job.program.name}` has CO-RE records but no function records", remedy="compile it with -g")
     return request
 
 
 def _add_records(job: Job, btf: BtfImage, request: ProgLoad, buffers: list[object]) -> None:
-    """Which types its functions have, which source lines its instructions come from, which fields it relocates."""
+    """Which types its functions have, which source lines its instructions come from."""
     request.prog_btf_fd = job.btf_fd
     functions = _pack("=II", job.program.func_info, buffers)
     request.func_info, request.func_info_cnt, request.func_info_rec_size = functions, len(job.program.func_info), 8
@@ -131,20 +127,6 @@ def _add_records(job: Job, btf: BtfImage, request: ProgLoad, buffers: list[objec
         request.line_info, request.line_info_cnt, request.line_info_rec_size = (
             _pack("=IIII", lines, buffers),
             len(lines),
-            16,
-        )
-    if job.program.core_relos:
-        if running() < KERNEL_APPLIES_CORE:
-            raise LoadError(
-                f"`{job.program.name}` has CO-RE records, which this kernel does not apply itself",
-                remedy=f"use a kernel from {KERNEL_APPLIES_CORE} on, or compile without `preserve_access_index`",
-            )
-        core = [
-            (c.index * SIZE, c.type_id, c.access_offset or btf.string(c.access), c.kind) for c in job.program.core_relos
-        ]
-        request.core_relos, request.core_relo_cnt, request.core_relo_rec_size = (
-            _pack("=IIII", core, buffers),
-            len(core),
             16,
         )
 
@@ -213,10 +195,12 @@ def _rejection(job: Job, number: int, short_log: str, log: str) -> VerifierError
 
     brief, parsed = parse_log(short_log), parse_log(log)
     message = brief.message or parsed.message
+    unresolved = _unresolved(job, message, parsed.instruction)
     place = line_of(job.program.line_info, parsed.instruction, parsed.source)
     story = _helper_story(message, job.kind) or brief.explanation or parsed.explanation
-    explanation = story.cause if story else parsed.report.get("Reason", "")
+    cause = story.cause if story else parsed.report.get("Reason", "")
     remedy = story.remedy if story else parsed.report.get("Suggestion", "")
+    explanation = unresolved or cause
     error = VerifierError(
         f"the verifier rejected `{job.program.name}`: {message}",
         errno=number,
@@ -229,6 +213,13 @@ def _rejection(job: Job, number: int, short_log: str, log: str) -> VerifierError
     if place is not None:
         _add_diagnostic(error, job, place, message)
     return error
+
+
+def _unresolved(job: Job, message: str, instruction: int | None) -> str:
+    """What CO-RE did not find in the kernel's types, when that is what the program was refused for."""
+    if f"unknown#{UNRESOLVED_HELPER}" not in message:
+        return ""
+    return next((r.failure for r in job.program.core_relos if r.index == instruction), "")
 
 
 _HELPER = re.compile(r"(?:unknown func|cannot use helper|invalid func) (?:(bpf_\w+)|unknown)#(\d+)")

@@ -11,7 +11,7 @@ from pybpfc.formats.link import LinkedProgram
 from pybpfc.vm.access import make_atomic, make_exchange, make_load, make_store
 from pybpfc.vm.arithmetic import FUNCTIONS
 from pybpfc.vm.decode import ProgramCode, decode_program
-from pybpfc.vm.errors import Place
+from pybpfc.vm.errors import Place, VmError
 from pybpfc.vm.regions import Order
 from pybpfc.vm.translate import ATOMICS, Environment, translate
 from pybpfc.vm.values import UNSET, FunctionReference, Value
@@ -70,12 +70,18 @@ def places(programs: list[CompiledProgram], traceback: TracebackType | None) -> 
     return tuple(reversed(found))
 
 
+def _unresolved(why: str) -> None:
+    """What stands where CO-RE found nothing in the kernel's types."""
+    message = "the program uses what the kernel's types do not have"
+    raise VmError(f"{message}: {why}" if why else message, remedy="guard it with a check that it exists")
+
+
 def base_namespace(order: Order, probe: Callable[[int, int], bytes] | None = None) -> dict[str, object]:
     """What all generated code refers to: memory accesses and the arithmetic that needs a function.
 
     `probe` reads kernel memory for programs whose pointers are checked by the kernel (BTF pointers).
     """
-    names: dict[str, object] = {"U": UNSET, **FUNCTIONS}
+    names: dict[str, object] = {"U": UNSET, "unresolved": _unresolved, **FUNCTIONS}
     for size in (1, 2, 4, 8):
         names[f"ld{size}"] = make_load(size, order, probe=probe)
         names[f"lds{size}"] = make_load(size, order, signed=True, probe=probe)

@@ -277,6 +277,10 @@ class _Translator:
 
     def _write_helper(self, number: int, index: int, depth: int) -> None:
         add = self.source.add
+        if number == isa.UNRESOLVED_HELPER:
+            failures = (r.failure for r in self.code.linked.core_relos if r.index == index)
+            add(depth, f"unresolved({next(failures, '')!r})", index)
+            return
         helper = helper_by_id(number)
         if helper is None:
             raise self.code.fail(index, f"there is no helper with the number {number}")

@@ -206,7 +206,9 @@ class PointerGenerator:
     def bind(self, scope: Scope, pad: str) -> list[str]:
         """A variable gets a pointer, and mostly a test right behind."""
         kind = self.rng.choice(("count", "row", "row", "record", "number", "header", "socket", "own", "int", "alias"))
-        if (kind == "header" and self.hook not in ("xdp", "tc")) or (kind == "socket" and self.hook not in ("xdp", "tc")):
+        if (kind == "header" and self.hook not in ("xdp", "tc")) or (
+            kind == "socket" and self.hook not in ("xdp", "tc")
+        ):
             kind = "row"
         if kind == "alias":
             return self.alias(scope, pad)

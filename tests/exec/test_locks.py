@@ -36,7 +36,10 @@ BODY
 """
 BODIES = {
     "plain": ("with bpf.spin_lock(s.lock):\n    s.b += 7\n    s.a = u32(s.b) + 1\nreturn i32(s.a)", 8),
-    "return": ("with bpf.spin_lock(s.lock):\n    s.a = 5\n    if n > 10:\n        return i32(s.a) + 1\n    s.a = 9\nreturn i32(s.a)", 6),
+    "return": (
+        "with bpf.spin_lock(s.lock):\n    s.a = 5\n    if n > 10:\n        return i32(s.a) + 1\n    s.a = 9\nreturn i32(s.a)",
+        6,
+    ),
     "return of what is locked": ("with bpf.spin_lock(s.lock):\n    s.b = n\n    return i32(s.b * 2)", 148),
     "break": (
         "for i in range(8):\n    with bpf.spin_lock(s.lock):\n        s.a += 1\n        if s.a == 4:\n            break\n    s.b += 10\nreturn i32(s.b) + i32(s.a)",
@@ -69,8 +72,6 @@ BODIES = {
         50,
     ),
 }
-
-
 
 
 def body(text: str) -> str:

@@ -91,7 +91,7 @@ def test_local_and_global_buffers(tmp_path: Path) -> None:
         ('bpf.snprintf("text", f"{n}")', "E0201"),
         ('bpf.snprintf(constant, f"{n}")', "E0208"),
         ('bpf.snprintf(text, f"{n:.2}")', "E0136"),
-        ('bpf.snprintf(text, n)', "E0201"),
+        ("bpf.snprintf(text, n)", "E0201"),
     ],
 )
 def test_wrong_uses(call: str, code: str, tmp_path: Path) -> None:

@@ -154,5 +154,7 @@ def test_the_kernel_agrees(
 
 def test_many_lookups_take_the_stack_of_one(tmp_path: Path) -> None:
     lookups = "\n".join(f"    counts[{i}] += {i}\n    counts[{i}] = {i + 1}" for i in range(80))
-    source = "counts = bpf.HashMap[u32, u64](max_entries=128)\n\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n"
+    source = (
+        "counts = bpf.HashMap[u32, u64](max_entries=128)\n\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n"
+    )
     assert set(results(tmp_path, f"{source}{lookups}\n    return i32(counts.get(79, 0))\n").values()) == {80}

@@ -15,8 +15,8 @@ from pybpfc.abi.map_types import MAP_TYPES
 from pybpfc.abi.program_types import PROGRAM_TYPES, SECTIONS
 from pybpfc.cli.listing import KINDS
 from pybpfc.cli.main import HOOKS
+from pybpfc.lang.kernel_btf import vmlinux_btf
 from pybpfc.runtime import features
-from pybpfc.runtime.kernel_btf import vmlinux_btf
 
 
 def pybpfc(*words: str) -> subprocess.CompletedProcess[str]:

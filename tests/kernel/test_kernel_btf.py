@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pybpfc.formats.btf import BtfMember, BtfType
-from pybpfc.runtime.kernel_btf import PATH, open_btf, vmlinux_btf
+from pybpfc.lang.kernel_btf import PATH, open_btf, vmlinux_btf
 
 
 @functools.cache

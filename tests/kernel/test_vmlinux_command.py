@@ -19,7 +19,7 @@ from kernel_support import clang
 import pybpfc as package
 from pybpfc.formats.btf import Btf
 from pybpfc.formats.btf_python import declaration
-from pybpfc.runtime.kernel_btf import PATH, vmlinux_btf
+from pybpfc.lang.kernel_btf import PATH, vmlinux_btf
 
 
 def pybpfc(*words: str, **env: str) -> subprocess.CompletedProcess[bytes]:

@@ -227,9 +227,7 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(
-    built: Built, metadata: email.message.Message, tmp_path_factory: pytest.TempPathFactory
-) -> Installed:
+def installed(built: Built, metadata: email.message.Message, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The wheel in an environment of its own, away from the checkout."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "env", with_pip=False)

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pybpfc.abi import uapi
+from pybpfc.core_relo.candidates import TargetTypes
+from pybpfc.core_relo.matching import match_access
 from pybpfc.formats.btf import Btf, BtfType
 from pybpfc.formats.btf_encode import encode_btf
-from pybpfc.formats.core_match import (
-    FIELD_KINDS,
-    TYPE_EXISTS,
-    TYPE_ID_LOCAL,
-    TYPE_ID_TARGET,
-    TYPE_MATCHES,
-    TYPE_SIZE,
-    Target,
-    find_target,
-)
+from pybpfc.formats.core_access import FIELD_KINDS, Access, parse_access
 from pybpfc.formats.spec import CoreRelocation, ObjectSpec
 from pybpfc.records import replace
 
 _COMPOSITE = ("STRUCT", "UNION")
+_OF_TYPES = (uapi.BPF_CORE_TYPE_ID_TARGET, uapi.BPF_CORE_TYPE_EXISTS, uapi.BPF_CORE_TYPE_SIZE)
 _QUALIFIERS = ("TYPEDEF", "CONST", "VOLATILE", "RESTRICT", "TYPE_TAG")
 
 
@@ -49,6 +44,7 @@ class Needs:
 
     def __init__(self, kernel: Btf) -> None:
         self.kernel = kernel
+        self._target = TargetTypes(kernel, "the kernel")
         self.types: dict[int, set[int]] = {}
         self._reached: set[tuple[int, bool]] = set()
         self._matched: set[tuple[int, bool]] = set()
@@ -59,30 +55,35 @@ class Needs:
         if own is None:
             return
         for record in _records(spec):
-            target = find_target(own, record, self.kernel) if record.kind != TYPE_ID_LOCAL else None
-            if target is not None:
-                self._add(record, target)
+            if record.kind != uapi.BPF_CORE_TYPE_ID_LOCAL:
+                found = self._find(parse_access(own, record))
+                if found is not None:
+                    self._add(found)
 
-    def _add(self, record: CoreRelocation, target: Target) -> None:
+    def _find(self, local: Access) -> Access | None:
+        """What a record means in the kernel: of several types that fit, the first."""
+        for candidate in self._target.candidates(local.btf, local.root):
+            found = match_access(local, candidate.btf, candidate.id)
+            if found is not None:
+                return found
+        return None
+
+    def _add(self, found: Access) -> None:
         """What one record needs."""
-        if record.kind in FIELD_KINDS:
-            self._field(target)
-        elif record.kind == TYPE_MATCHES:
-            self._whole(target.type, False)
+        if found.kind in FIELD_KINDS:
+            self._field(found)
+        elif found.kind == uapi.BPF_CORE_TYPE_MATCHES:
+            self._whole(found.root, False)
         else:
-            self._type(target.type, record.kind in (TYPE_ID_TARGET, TYPE_EXISTS, TYPE_SIZE))
+            self._type(found.root, found.kind in _OF_TYPES)
 
-    def _field(self, target: Target) -> None:
-        self._type(target.type, False)
-        id = target.type
-        for number in target.path[1:]:
-            t = self.kernel.skip_modifiers(id)
-            if t.kind in _COMPOSITE:
-                self.types.setdefault(t.id, set()).add(number)
-                id = t.members[number].type
-                self._type(id, False)
-            else:
-                id = t.type
+    def _field(self, found: Access) -> None:
+        self._type(found.root, False)
+        for step in found.steps[1:]:
+            if step.name is not None:
+                for composite, number in (*step.through, (step.type, step.index)):
+                    self.types.setdefault(composite, set()).add(number)
+                    self._type(self.kernel.type(composite).members[number].type, False)
 
     def _type(self, id: int, pointers: bool) -> None:
         """A type with what it is made of, without members; what pointers lead to when asked for."""
