@@ -227,9 +227,9 @@ def _of_field(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
     path: list[Field] = []
     at: Type = struct
     for part, where in names:
-        if isinstance(at, Pointer) and is_kernel(at.to):  # as in C: the question is about what it leads to
-            struct, path = at.to, []  # type: ignore[assignment]
-            at = at.to
+        to = at.to if isinstance(at, Pointer) else None
+        if isinstance(to, Struct) and is_kernel(to):  # as in C: the question is about what it leads to
+            at, struct, path = to, to, []
         field = at.find(part) if isinstance(at, Struct) else None
         if field is None:
             return unknown_field(c, at, part, _part_span(c, where, part))
