@@ -75,6 +75,13 @@ class Section:
         """The results that the kernel accepts from programs of this hook."""
         return RETURN_RULES.get(self.expected_attach_type or "", PROGRAM_TYPES[self.program_type].result)
 
+    @property
+    def observes(self) -> bool:
+        """Whether nothing hangs on the result: 0 goes on with what the kernel was doing."""
+        if self.program_type == "BPF_PROG_TYPE_TRACING":
+            return self.expected_attach_type != "BPF_MODIFY_RETURN"
+        return self.program_type in _OBSERVERS
+
     def matches(self, section: str) -> bool:
         """Whether an ELF section's name is of this kind."""
         if self.pattern.endswith("/"):
@@ -83,6 +90,11 @@ class Section:
             return section == self.name or section.startswith(self.name + "/")
         return section == self.pattern
 
+
+_OBSERVERS = frozenset(
+    "BPF_PROG_TYPE_" + name
+    for name in ("KPROBE", "TRACEPOINT", "PERF_EVENT", "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE")
+)
 
 # name, number, context, result bounds, since
 _TYPES: tuple[tuple[str, int, str, int | None, int | None, str], ...] = (

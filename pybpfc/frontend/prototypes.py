@@ -55,6 +55,11 @@ def kernel_prototype(hook: str, target: str, declared: Declared) -> Prototype | 
         return None
 
 
+def types_are_known() -> bool:
+    """Whether the types of the kernel that programs are compiled against are to be had."""
+    return _types() is not None
+
+
 def _signature(types: KernelTypes, hook: str, target: str) -> KernelSignature | None:
     match hook:
         case "tp_btf" | "raw_tracepoint":

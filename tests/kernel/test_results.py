@@ -19,6 +19,7 @@ from pybpfc.abi.versions import running
 from pybpfc.diagnostics.catalog.base import PRELUDE
 from pybpfc.diagnostics.errors import CompileError
 from pybpfc.runtime.attributes import ProgLoad
+from pybpfc.runtime.loader import load_object
 from pybpfc.runtime.syscall import Command
 from pybpfc.runtime.syscall import bpf as bpf_call
 
@@ -155,3 +156,44 @@ def test_what_is_refused(body: str, code: str, tmp_path: Path) -> None:
     with pytest.raises(CompileError) as caught:
         compiled(tmp_path, "cgroup_skb_ingress", "CgroupSkbContext", body)
     assert [d.code for d in caught.value.diagnostics] == [code]
+
+
+SILENT = """
+import pybpfc as bpf
+from pybpfc import u32, u64
+from pybpfc.stdlib import task
+
+wanted: bpf.Const[u32] = 0
+seen: bpf.Global[u64] = 0
+
+
+@bpf.tracepoint("syscalls/sys_enter_getpid")
+def annotated(ctx: bpf.TracepointContext) -> None:
+    global seen
+    if task.current_pid() != wanted:
+        return
+    seen += 1
+
+
+@bpf.raw_tracepoint("sys_enter")
+def bare(regs, number: u64):
+    global seen
+    if task.current_pid() == wanted and number == GETPID:
+        seen += 100
+"""
+
+
+def test_programs_that_only_observe_need_not_say_what_they_return() -> None:
+    number = 39 if os.uname().machine == "x86_64" else 172
+    with load_object(from_python(SILENT.replace("GETPID", str(number))), consts={"wanted": os.getpid()}) as loaded:
+        ctypes.CDLL(None).syscall(number)
+        assert loaded.globals.seen == 101
+
+
+@pytest.mark.parametrize("hook", ["xdp", "socket_filter", "tcx_ingress", 'fmod_ret("vfs_read")', 'lsm("file_open")'])
+def test_verdicts_are_said(hook: str, tmp_path: Path) -> None:
+    source = f"import pybpfc as bpf\n\n\n@bpf.{hook}\ndef prog(_) -> None:\n    return\n"
+    path = tmp_path / "verdict.py"
+    path.write_text(source)
+    with pytest.raises(CompileError, match="does not return a value on every path"):
+        bpf.compile(str(path))

@@ -1,7 +1,7 @@
 from typing import Annotated
 
 import pybpfc as bpf
-from pybpfc import i8, i32, u32
+from pybpfc import i8, i32, u32, u64
 from pybpfc.helpers import bpf_probe_read_kernel
 
 
@@ -63,3 +63,13 @@ def writes(preempt: bool, prev: task_struct, after: task_struct) -> int:
     bpf_probe_read_kernel(prev.comm, after.comm)
     records[0] = prev
     return 0
+
+
+@bpf.fentry("vfs_raed")
+def misnamed(file, buf, count: u64, pos):
+    pass
+
+
+@bpf.fmod_ret("vfs_read")
+def decides(file, buf, count: u64, pos, ret: i32):
+    pass

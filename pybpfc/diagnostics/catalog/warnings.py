@@ -191,3 +191,32 @@ class StackNeedsNewer(WarningClass):
     program: str
     size: int
     since: str
+
+
+class MissingHookTarget(WarningClass):
+    """The kernel that this is compiled on has no function, tracepoint or LSM hook of the name given.
+
+    The program will load where the kernel has it. Functions that are inlined everywhere, or were renamed, are not there
+    either. What there is: `pybpfc list fentry 'vfs_*'`.
+
+    Bad:
+
+        @bpf.fentry("vfs_raed")
+        def prog(file, buf, count: u64, pos) -> int:
+            return 0
+
+    Good:
+
+        @bpf.fentry("vfs_read")
+        def prog(file, buf, count: u64, pos) -> int:
+            return 0
+    """
+
+    code = "W0301"
+    title = "this kernel has no {kind} `{name}`"
+    label = "not found in its types"
+    help = "see `pybpfc list {hook} '{pattern}'`"
+    kind: str
+    name: str
+    hook: str
+    pattern: str

@@ -182,7 +182,7 @@ def new_struct(c: FunctionChecker, node: ast.Call, struct: Struct) -> t.Expr:
 
 def fit(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t.Expr:
     """A value for a place in memory: scalars converted, text and aggregates of the right kind."""
-    from pybpfc.frontend.check.statements import check_text_source
+    from pybpfc.frontend.check.texts import check_text_source
 
     if isinstance(value.type, Error):
         return value

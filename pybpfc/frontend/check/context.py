@@ -61,6 +61,8 @@ class FunctionChecker:
         self.captured = captured
         self.node = node
         self.result = result
+        self.implied_result: int | None = None
+        """What a program returns that does not say; None where it has to."""
         self.program = program
         self.sink = unit.sink
         self._flow: Flow | None = Flow()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybpfc.abi.contexts import CONTEXTS
-from pybpfc.abi.program_types import PROGRAM_TYPES, result_rule
+from pybpfc.abi.program_types import PROGRAM_TYPES, match_section, result_rule
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.span import line_start
 from pybpfc.frontend import typed_ast as t
@@ -16,6 +16,7 @@ from pybpfc.frontend.check import hook_arguments
 from pybpfc.frontend.check import returned_references as results
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.references import check_released
+from pybpfc.frontend.check.results import implied_return
 from pybpfc.frontend.check.statements import check_block
 from pybpfc.frontend.contexts import (
     ContextType,
@@ -155,6 +156,9 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     neutral = 0 if rule.allows(0) else rule.min
     c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
+    section = match_section(program.section)
+    if section is not None and section.observes and _says_nothing(unit, captured):
+        c.implied_result = neutral
     if not hook_arguments.takes_context(captured, program.hook):
         return _check_with_arguments(c, program, kind, context)
     arguments = _args(captured.node)
@@ -207,7 +211,9 @@ def _check_body(c: FunctionChecker, params: list[t.Variable]) -> tuple[t.Stmt, .
     if c.flow is not None:
         end = c.captured.source.header_span(c.captured.node)
         check_released(c, end)
-        if not isinstance(c.result, Void):
+        if c.implied_result is not None:
+            body = (*body, implied_return(c, end))
+        elif not isinstance(c.result, Void):
             c.error(catalog.MissingReturn(c.node.name, str(c.result)), end)
     return body if len(c.sink.errors) + c.sink.suppressed == before else None
 
@@ -250,6 +256,12 @@ def _program_result(unit: Unit, captured: Captured) -> Type | None:
     span = captured.source.span(captured.node.returns)
     unit.sink.emit(catalog.ProgramSignature(captured.name, f"a program returns an integer, not `{type}`").at(span))
     return None
+
+
+def _says_nothing(unit: Unit, captured: Captured) -> bool:
+    """Whether a program is not annotated with a result, or with None."""
+    returns = captured.node.returns
+    return returns is None or annotation_type(unit, captured, returns) == VOID
 
 
 def _context(unit: Unit, program: Program[..., Any], captured: Captured) -> ContextType | None:

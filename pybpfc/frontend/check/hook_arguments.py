@@ -14,7 +14,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.contexts import ContextType
-from pybpfc.frontend.prototypes import Prototype, iterator_fields, kernel_prototype, syscall_prototype
+from pybpfc.frontend.prototypes import Prototype, iterator_fields, kernel_prototype, syscall_prototype, types_are_known
 from pybpfc.frontend.signatures import annotation_type, evaluate
 from pybpfc.lang.contexts import Context
 from pybpfc.lang.types import (
@@ -145,7 +145,21 @@ def _prototype(c: FunctionChecker, program: Program[..., Any]) -> Prototype | No
     if program.hook in ("uprobe", "uretprobe", "kretsyscall"):
         return None
     c.unit.note_kernel_types()
-    return kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
+    found = kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
+    if found is None and program.hook in TYPED and types_are_known():
+        _missing(c, program.hook, program.target)
+    return found
+
+
+_KINDS = {"tp_btf": "tracepoint", "lsm": "LSM hook", "lsm_cgroup": "LSM hook"}
+
+
+def _missing(c: FunctionChecker, hook: str, target: str) -> None:
+    words = target.split("_")
+    pattern = "_".join(words[: max(1, len(words) // 2)]) + "*"
+    span = c.captured.source.span(c.captured.node.decorator_list[0])
+    listed = "lsm" if hook == "lsm_cgroup" else "fentry" if hook in WITH_RESULT else hook
+    c.emit(catalog.MissingHookTarget(_KINDS.get(hook, "function"), target, listed, pattern).at(span))
 
 
 def _place(

@@ -17,6 +17,7 @@ from pybpfc.frontend.symbols import Namespace, TypeSymbol
 from pybpfc.ir.ops import CoreKind
 from pybpfc.lang.annotations import enum_type
 from pybpfc.lang.errors import AnnotationError
+from pybpfc.lang.kernel_types import KernelStruct
 from pybpfc.lang.types import (
     BOOL,
     ERROR,
@@ -254,11 +255,19 @@ def unknown_field(c: FunctionChecker, owner: Type, name: str, where: Span) -> t.
     if not isinstance(owner, Struct):
         return c.error(catalog.UnknownAttribute(f"`{owner}`", name), where)
     helps: list[Any] = list(catalog.did_you_mean(name, owner.by_name, where))
-    if not helps and owner.kernel and owner.cls is None:
-        helps = [f"declare the fields used: `@bpf.kernel_struct class {owner.name}: {name}: …`"]
-    elif not helps and owner.kernel:
-        helps = [f"declare it in `{owner.name}`: a hand-declared kernel struct has the fields written there"]
+    if not helps and isinstance(owner, KernelStruct):
+        helps = [_field_help(owner, name)]
     return c.error(catalog.UnknownField(owner.name, name), where, helps=helps)
+
+
+def _field_help(owner: KernelStruct, name: str) -> str:
+    if owner.declared:
+        return f"declare it in `{owner.name}`: a hand-declared kernel struct has the fields written there"
+    if not owner.complete:
+        return f"declare the fields used: `@bpf.kernel_struct class {owner.name}: {name}: …`"
+    shown = f"struct {owner.name}" if owner.name else owner.typedef
+    listed = f"`pybpfc vmlinux {shown}` lists its fields" if shown else "this kernel's has none of that name"
+    return f"{listed}; one of other kernels is declared: `@bpf.kernel_struct class {owner.kernel_name}___other`"
 
 
 def _of_type(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from pybpfc.abi.helpers import HELPERS
 from pybpfc.abi.stack import MAX_STACK
 from pybpfc.diagnostics import catalog
 from pybpfc.diagnostics.diagnostic import Label
@@ -14,7 +13,7 @@ from pybpfc.frontend.check import loops, maps
 from pybpfc.frontend.check.annotations import resolve_annotation
 from pybpfc.frontend.check.callbacks import check_bpf_loop, intrinsic_called, is_loop_call
 from pybpfc.frontend.check.compile_time import check_static_assert
-from pybpfc.frontend.check.conditions import check_condition, is_text
+from pybpfc.frontend.check.conditions import check_condition
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     coerce,
@@ -25,12 +24,9 @@ from pybpfc.frontend.check.conversion import (
     is_optional,
     may_be_none,
     never_null,
-    place,
     reference,
-    storable_text,
 )
 from pybpfc.frontend.check.expressions import OPERATORS, SYMBOLS, arithmetic, check
-from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.kernel_types import held_kernel_pointer, refuse_write
 from pybpfc.frontend.check.locks import check_with, leave_guards
 from pybpfc.frontend.check.matching import check_match
@@ -38,14 +34,13 @@ from pybpfc.frontend.check.ranges import value_range
 from pybpfc.frontend.check.references import (
     check_not_released,
     check_overwritten,
-    check_released,
     hold,
     is_reservation,
 )
-from pybpfc.frontend.check.results import check_result
-from pybpfc.frontend.check.tuples import check_tuple, is_tuple_element, unpack
+from pybpfc.frontend.check.results import check_return
+from pybpfc.frontend.check.texts import check_text_source
+from pybpfc.frontend.check.tuples import is_tuple_element, unpack
 from pybpfc.frontend.symbols import GlobalSymbol
-from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.types import (
     ERROR,
     Array,
@@ -217,30 +212,6 @@ def _store_context(c: FunctionChecker, node: ast.stmt, target: t.ContextMember, 
 def _context_name(target: t.ContextMember) -> str:
     pointer = target.context.type
     return str(pointer.to) if isinstance(pointer, Pointer) else ""
-
-
-def check_text_source(c: FunctionChecker, value: t.Expr, to: Array) -> t.Expr:
-    """What may be stored in a char or byte array: a constant that fits, an array, or a pointer to text elsewhere."""
-    if isinstance(value.type, Error):
-        return value
-    if isinstance(value, t.Text):
-        if value.is_str != (to.view is View.STR):
-            return c.error(catalog.TypeMismatch(f"`{to}`", describe(value)), value.span)
-        if not storable_text(value.value, to):
-            return c.error(catalog.TextTooLong(len(value.value) + value.is_str, f"`{to}`"), value.span)
-        return value
-    if isinstance(value.type, Pointer) and value.type.space in (Space.USER, Space.KERNEL) and to.view is View.STR:
-        reader = "bpf_probe_read_user_str" if value.type.space is Space.USER else "bpf_probe_read_kernel_str"
-        available(c, value.span, HELPERS[reader])
-        return value
-    if isinstance(value.type, Pointer) and value.type.nullable:
-        return may_be_none(c, value)
-    source = place(value)
-    if isinstance(source.type, Array) and source.type.view is to.view and is_text(source):
-        if size_of(source.type) > size_of(to):
-            return c.error(catalog.TextTooLong(size_of(source.type), f"`{to}`"), value.span)
-        return source
-    return c.error(catalog.TypeMismatch(f"`{to}`", describe(value)), value.span)
 
 
 def bind_name(c: FunctionChecker, target: ast.Name, value: t.Expr, node: ast.AST) -> t.Bind | None:
@@ -528,42 +499,6 @@ def _constant_if(c: FunctionChecker, node: ast.If, value: bool) -> list[t.Stmt]:
     return list(check_block(c, node.body if value else node.orelse))
 
 
-def _return(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
-    assert isinstance(node, ast.Return)
-    value: t.Expr | None = None
-    if isinstance(node.value, ast.Tuple) and isinstance(c.result, TupleType):
-        value = check_tuple(c, node.value, returned=True)
-    elif node.value is not None:
-        value = check(c, node.value)
-    if value is not None and isinstance(value, t.NoneValue) and isinstance(c.result, Void):
-        value = None
-    check_released(c, c.span(node))
-    if value is None:
-        c.flow = None
-        if not isinstance(c.result, Void):
-            c.error(catalog.MissingReturn(c.node.name, str(c.result)), node)
-            return []
-        return [t.Return(c.span(node), None)]
-    if isinstance(value.type, Error) or isinstance(c.result, Void):
-        c.flow = None
-        if not isinstance(value.type, Error):
-            c.error(catalog.ReturnsNothing(c.node.name, "None", describe(value)), node)
-        return []
-    if isinstance(c.result, Array) and c.result.view is not View.LIST:
-        result = check_text_source(c, value, c.result)
-        if isinstance(result, t.Text):
-            result = t.NewArray(value.span, c.result, result)
-    else:
-        result = coerce(c, value, c.result, "return value")
-    if isinstance(result.type, Error):
-        c.flow = None
-        return []
-    c.results.append(bounds := value_range(c, result) if is_integer(result.type) else None)
-    c.flow = None
-    check_result(c, result, bounds)
-    return [t.Return(c.span(node), result)]
-
-
 def _global(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     return []
 
@@ -608,7 +543,7 @@ _HANDLERS: dict[type[ast.stmt], Callable[[FunctionChecker, ast.stmt], list[t.Stm
     ast.Continue: loops.check_continue,
     ast.With: check_with,
     ast.Match: check_match,
-    ast.Return: _return,
+    ast.Return: check_return,
     ast.Global: _global,
     ast.Pass: _pass,
     ast.Delete: _delete,
