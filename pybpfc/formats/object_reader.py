@@ -80,9 +80,11 @@ class _Reader:
                     functions[function.name] = function
                 else:
                     programs[function.name] = function
-        return ObjectSpec(
+        spec = ObjectSpec(
             programs, functions, self.maps, self._variables(), self.btf, self._license(), self.elf.big_endian
         )
+        spec.weak = frozenset(s.name for s in self.elf.symbols if not s.section and s.binding == e.STB_WEAK)
+        return spec
 
     # ---------------------------------------------------------------------------- data
 
