@@ -12,6 +12,7 @@ from typing import Any
 
 from pybpfc.backend.core_access import emit_address, emit_query
 from pybpfc.backend.debug_info import DebugInfo, quote
+from pybpfc.backend.kernel_calls import KernelFunctions, emit_call, emit_exists
 from pybpfc.backend.maps import map_attributes
 from pybpfc.ir import ops
 from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, Target
@@ -78,6 +79,7 @@ class ModuleEmitter:
         self.declared: set[str] = set()
         self.constants: list[str] = []
         self.queries = 0
+        self.kernel_functions = KernelFunctions()
 
     def emit(self) -> str:
         """Everything."""
@@ -100,6 +102,7 @@ class ModuleEmitter:
         parts.append("")
         parts += self.constants
         parts += sorted(self.declared)
+        parts += self.kernel_functions.declarations(self.debug)
         parts.append('attributes #0 = { nounwind "no-builtins" }')
         parts.append('attributes #1 = { nounwind alwaysinline "no-builtins" }')
         parts.append('attributes #2 = { nounwind noinline "no-builtins" }')
@@ -245,6 +248,19 @@ class FunctionEmitter:
         name = self._fresh()
         self.lines.append(f"  {name} = {text}{self.at}")
         return name
+
+    def do(self, text: str) -> None:
+        """An instruction without a result."""
+        self._do(text)
+
+    def set_pointer(self, op: ops.Op, text: str) -> None:
+        """An op's result from an instruction that gives an address."""
+        self._set(op, text)
+        self._note_align(op, _MAX_ALIGN)
+
+    def set_truth(self, op: ops.Op, text: str) -> None:
+        """An op's result from a comparison."""
+        self._set(op, text)
 
     def set_number(self, op: ops.Op, value: str, width: int) -> None:
         """An op's result from a number of `width` bits, which is truncated, or tested for a `bool`."""
@@ -570,6 +586,8 @@ _EMITTERS: dict[type[ops.Op], Callable[[FunctionEmitter, Any], None]] = {
     ops.MemCopy: FunctionEmitter.memcpy,
     ops.Atomic: FunctionEmitter.atomic,
     ops.HelperCall: FunctionEmitter.helper_call,
+    ops.KernelCall: emit_call,
+    ops.KernelSymbolExists: emit_exists,
     ops.Call: FunctionEmitter.call,
     ops.ContextLoad: FunctionEmitter.context_load,
     ops.ContextStore: FunctionEmitter.context_store,

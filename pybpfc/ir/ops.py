@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybpfc.diagnostics.span import Span
+from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.types import VOID, Enum, Field, Pointer, Space, Struct, Type
 from pybpfc.records import define, frozen
 
@@ -363,6 +364,21 @@ class HelperCall(Op):
 
     helper: Helper
     args: tuple[Value, ...]
+
+
+@define
+class KernelCall(Op):
+    """Call a kernel function; the arguments are already as the kernel takes them."""
+
+    function: KernelFunctionType
+    args: tuple[Value, ...]
+
+
+@define
+class KernelSymbolExists(Op):
+    """Whether the kernel has a function, which may then be missing."""
+
+    function: KernelFunctionType
 
 
 @define

@@ -165,6 +165,10 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"atomic {op.op.value} {v(op.pointer)}, {v(op.value)}{expected}"
         case ops.HelperCall():
             return f"helper {op.helper.name}({', '.join(v(a) for a in op.args)})"
+        case ops.KernelCall():
+            return f"kernel {op.function.name}({', '.join(v(a) for a in op.args)})"
+        case ops.KernelSymbolExists():
+            return f"exists {op.function.name}"
         case ops.Call():
             return f"call {op.function}({', '.join(v(a) for a in op.args)})"
         case ops.ContextLoad():

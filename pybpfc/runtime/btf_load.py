@@ -117,7 +117,7 @@ class BtfImage:
                 self.head(record.at, name, DATASEC, record.vlen, max(end, sizes.get(section, 0)), record.flag)
 
     def _settle_externs(self) -> None:
-        """Turn what is the kernel's into what the kernel takes: it knows no `extern` functions and parts of sections."""
+        """Turn what is the kernel's into what the kernel takes: it knows nothing `extern`."""
         symbols: set[int] = set()
         for record in self.records():
             if record.kind == DATASEC and self.name(record) == KSYMS:

@@ -144,13 +144,14 @@ class _Resolving:
     def _check(self, btf: Btf, declared: BtfType, types: Btf, found: BtfType) -> None:
         """The declaration must have the shape of what the kernel has."""
         try:
-            fits = types_compatible(btf, declared.type, types, found.type)
+            mine, theirs = btf.skip_modifiers(declared.type).id, types.skip_modifiers(found.type).id
+            fits = types_compatible(btf, mine, types, theirs)
         except BadBtf:
             fits = False
         if not fits:
-            theirs = declare(types, found.type, found.name)
+            text = declare(types, found.type, found.name)
             raise LoadError(
-                f"`{found.name}` is declared otherwise than this kernel has it: `{theirs}`",
+                f"`{found.name}` is declared otherwise than this kernel has it: `{text}`",
                 errno=errno.EINVAL,
                 remedy="declare it so, or leave it to the kernel's types",
             )
