@@ -487,6 +487,10 @@ class FunctionEmitter:
         order = "seq_cst" if op.result is not None else "monotonic"
         self._set(op, f"atomicrmw {op.op.value} ptr {pointer}, {kind} {value} {order}")
 
+    def apart(self, op: ops.Apart) -> None:
+        """No instruction."""
+        self._do(f'call void asm sideeffect "", "i"(i64 {op.number})')
+
     def helper_call(self, op: ops.HelperCall) -> None:
         """Call a helper: a call to its number. The kernel passes and returns 64 bits."""
         args = ", ".join(self._argument(a) for a in op.args)
@@ -585,6 +589,7 @@ _EMITTERS: dict[type[ops.Op], Callable[[FunctionEmitter, Any], None]] = {
     ops.MemSet: FunctionEmitter.memset,
     ops.MemCopy: FunctionEmitter.memcpy,
     ops.Atomic: FunctionEmitter.atomic,
+    ops.Apart: FunctionEmitter.apart,
     ops.HelperCall: FunctionEmitter.helper_call,
     ops.KernelCall: emit_call,
     ops.KernelSymbolExists: emit_exists,

@@ -170,6 +170,10 @@ class Builder:
         node = ops.HelperCall(helper, tuple(args), span=self.span)
         return self._call(node, result)
 
+    def apart(self, number: int) -> None:
+        """Keep the end of this block from being merged with that of another."""
+        self._append(ops.Apart(number, span=self.span))
+
     def kernel(self, function: KernelFunctionType, args: Sequence[ops.Value], result: Type) -> ops.Temp | None:
         """Call a kernel function; a `Void` result gives None."""
         return self._call(ops.KernelCall(function, tuple(args), span=self.span), result)

@@ -307,6 +307,13 @@ class Opaque(Op):
 
 
 @define
+class Apart(Op):
+    """Nothing, but different from others by its number: LLVM then does not merge the ends of two blocks."""
+
+    number: int
+
+
+@define
 class Bounded(Op):
     """A value that the frontend has shown to lie in `low` to `high`, in a form in which the verifier sees it.
 

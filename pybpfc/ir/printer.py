@@ -150,6 +150,8 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"swap_be {v(op.value)}"
         case ops.Opaque():
             return f"opaque {v(op.value)}"
+        case ops.Apart():
+            return f"apart {op.number}"
         case ops.Bounded():
             return f"bounded {v(op.value)}, {op.low} to {op.high}"
         case ops.Checked():
