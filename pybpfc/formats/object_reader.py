@@ -165,7 +165,7 @@ class _Reader:
         (imm,) = struct.unpack_from(self.order + "i", section.data, r.offset + 4)
         source = registers & 15 if self.elf.big_endian else registers >> 4
         if not 0 < symbol.section < len(self.elf.sections):
-            return Relocation(index, "extern", symbol.name, imm)
+            return Relocation(index, "extern", symbol.name, imm, symbol.binding == e.STB_WEAK)
         target = self.elf.sections[symbol.section]
         if op == CALL and source == BPF_PSEUDO_CALL:
             at = symbol.value if symbol.type != e.STT_SECTION else (imm + 1) * SIZE

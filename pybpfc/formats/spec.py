@@ -18,13 +18,15 @@ class Relocation:
     """A reference from an instruction to a symbol. `index` counts 8-byte instructions from the function's start.
 
     `map`: the file descriptor of map `symbol`. `data`: an address `addend` bytes into data map `symbol`. `call` and
-    `function_address`: function `symbol`. `extern`: a kernel symbol or kconfig value.
+    `function_address`: function `symbol`. `extern`: a kernel symbol or kconfig value; a
+    `weak` one may be missing.
     """
 
     index: int
     kind: RelocationKind
     symbol: str
     addend: int = 0
+    weak: bool = False
 
 
 @frozen

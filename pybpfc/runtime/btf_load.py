@@ -117,6 +117,37 @@ class BtfImage:
             if size == 0:
                 self.head(record.at, name, DATASEC, record.vlen, max(end, sizes.get(section, 0)), record.flag)
 
+    def settle_kernel_symbols(self) -> None:
+        """Make of `.ksyms`, whose symbols have no place in the object, a struct that the kernel takes.
+
+        Kernel functions become ordinary ones, whose parameters must have names; kernel variables become integers.
+        """
+        records = {record.id: record for record in self.records()}
+        sections = [r for r in records.values() if r.kind == DATASEC and self.name(r) == ".ksyms"]
+        if not sections:
+            return
+        integer = len(records) + 1
+        self.types += _HEAD.pack(self.string("ksym_placeholder"), INT << 24, 4) + struct.pack("=I", 32)
+        for section in sections:
+            for index in range(section.vlen):
+                at = section.at + 12 + 12 * index
+                symbol = records[struct.unpack_from("=I", self.types, at)[0]]
+                if symbol.kind == FUNC:
+                    self._settle_function(symbol, records)
+                elif symbol.kind == VAR:
+                    struct.pack_into("=II", self.types, symbol.at + 8, integer, _ALLOCATED)
+                struct.pack_into("=III", self.types, at, self.string(f"v{index}"), integer, 32 * index)
+            self.head(section.at, self.string("ksyms"), STRUCT, section.vlen, 4 * section.vlen)
+
+    def _settle_function(self, function: Record, records: Mapping[int, Record]) -> None:
+        name, _, proto = _HEAD.unpack_from(self.types, function.at)
+        self.head(function.at, name, FUNC, 1, proto)
+        for index in range(records[proto].vlen):
+            at = records[proto].at + 12 + 8 * index
+            parameter, type = struct.unpack_from("=II", self.types, at)
+            if type and not parameter:
+                struct.pack_into("=I", self.types, at, self.string(f"p{index}"))
+
     def drop_functions(self) -> None:
         """Turn functions into what kernels before 5.0 know; programs then load without function and line records."""
         self.has_functions = False

@@ -21,10 +21,12 @@ from pybpfc.formats.link import link_program
 from pybpfc.formats.object_reader import parse_object
 from pybpfc.formats.spec import FunctionSpec, MapSpec, ObjectSpec, VariableSpec
 from pybpfc.lang.codec import Codec, codec_for
+from pybpfc.lang.kernel_btf import vmlinux_btf
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Type, size_of
 from pybpfc.records import define, field, replace
 from pybpfc.runtime.btf_load import BtfImage, image_of, load_btf
+from pybpfc.runtime.externs import resolve_externs
 from pybpfc.runtime.kconfig import resolve_kconfig
 from pybpfc.runtime.loaded import Globals, LoadedObject, closest, encode_initial
 from pybpfc.runtime.maps import Map
@@ -118,6 +120,7 @@ class _Loading:
         self._check_kinds()
         self._check_names(options)
         self._apply_core()
+        self.spec = resolve_externs(self.spec, vmlinux_btf)
         self._find_globals()
         specs = self._with_constants(consts)
         try:
@@ -141,13 +144,6 @@ class _Loading:
                     remedy="name the section as libbpf does: `xdp`, `tracepoint/category/name`, `kprobe/function`, …",
                 )
             self.kinds[name] = kind
-        for function in (*self.spec.programs.values(), *self.spec.functions.values()):
-            for relocation in function.relocations:
-                if relocation.kind == "extern":
-                    raise LoadError(
-                        f"`{function.name}` uses `{relocation.symbol}` of the kernel, which is not supported yet",
-                        remedy="leave out `extern` variables (__ksym, __kconfig) and kernel functions",
-                    )
 
     def _check_names(self, options: Mapping[str, Any]) -> None:
         for name in options:
@@ -213,6 +209,7 @@ class _Loading:
         image = self.image = image_of(self.spec.btf)
         sizes = {spec.section: spec.value_size for spec in self.spec.maps.values() if spec.is_data}
         offsets = {(v.section, v.name): v.offset for v in self.spec.variables.values()}
+        image.settle_kernel_symbols()
         image.place_sections(sizes, offsets)
         for function in (*self.spec.programs.values(), *self.spec.functions.values()):
             for line in function.line_info:
