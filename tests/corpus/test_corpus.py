@@ -103,3 +103,14 @@ def test_loads_what_libbpf_loads(source: Path, tmp_path: Path, bpffs: Path, requ
         assert REFUSED[name] in ours
     elif name in PENDING:
         pytest.fail(f"libbpf refuses what ours loads: {theirs}")
+
+
+@pytest.mark.skipif(not CLANG, reason="clang is missing")
+@pytest.mark.skipif(features.refusal() is not None, reason="bpf() is not permitted here")
+def test_kernel_symbols_have_their_values(tmp_path: Path) -> None:
+    path = compile_c(PROGRAMS[0].parent / "externs_run.c", tmp_path / "externs_run.o")
+    symbols = (line.split() for line in Path("/proc/kallsyms").read_text().splitlines())
+    address = next(int(parts[0], 16) for parts in symbols if parts[2] == "_stext")
+    with load_object(path, attach=False) as loaded:
+        assert loaded.programs["prog"].test_run(b"").retval == 7
+        assert loaded.globals.address == address
