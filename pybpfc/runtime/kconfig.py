@@ -25,7 +25,7 @@ WRAPPERS_SINCE = KernelVersion(4, 19)  # on both machines that have them
 def resolve_kconfig(spec: ObjectSpec) -> ObjectSpec:
     """The object with its `.kconfig` variables in a map; raises LoadError for values that don't fit.
 
-    Options that the kernel's configuration does not name are 0, as those that are not set.
+    Weak options that the kernel's configuration does not name are 0, as those that are not set.
     """
     btf = spec.btf
     section = btf.find(SECTION, "DATASEC") if btf is not None else None
@@ -36,6 +36,11 @@ def resolve_kconfig(spec: ObjectSpec) -> ObjectSpec:
     names = [btf.type(id) for id, _, _ in section.variables]
     options = kernel_options() if any(v.name.startswith("CONFIG_") for v in names) else {}
     for variable in names:
+        if variable.name.startswith("CONFIG_") and variable.name not in options and variable.name not in spec.weak:
+            raise LoadError(
+                f"`{variable.name}` is not set in this kernel, and the object takes it for granted",
+                remedy="declare it weak, which makes it 0 then",
+            )
         size = btf.size_of(variable.type)
         variables[variable.name] = VariableSpec(variable.name, SECTION, len(contents), size, variable.type)
         contents += _encode(btf, variable, _value(variable.name, options), size)

@@ -121,11 +121,16 @@ class _Resolving:
         found = self._found[name]
         if found is None and name not in self.spec.weak:
             raise LoadError(
-                f"`{function.name}` uses `{name}` of the kernel, which this one does not have",
+                f"`{function.name}` uses `{name}`, but this kernel has no {self._kind(name)} of that name",
                 errno=errno.ENOENT,
                 remedy="declare it weak and test it before, with `bpf.ksym_exists` or `bpf_ksym_exists`",
             )
         return found
+
+    def _kind(self, name: str) -> str:
+        """What the object takes a name for."""
+        declared = self.spec.btf.find(name, "FUNC", "VAR") if self.spec.btf is not None else None
+        return "function" if declared is not None and declared.kind == "FUNC" else "symbol"
 
     def _find(self, name: str) -> Symbol | None:
         btf = self.spec.btf

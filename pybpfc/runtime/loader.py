@@ -128,7 +128,8 @@ class _Loading:
         except PermissionError as error:
             raise self._denied(error) from None
         for function in self.spec.programs.values():
-            self._load_program(function)
+            if not function.section.startswith("?"):  # of which libbpf, too, loads none unless told so
+                self._load_program(function)
         for name, spec in specs.items():
             if spec.values:
                 fill_slots(spec, self.handles[name], self._fd_of)

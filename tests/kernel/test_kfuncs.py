@@ -158,7 +158,7 @@ def test_a_task_by_its_number(source: str) -> None:
         names = "bpf_task_from_pid, bpf_task_release"
         text = f"\nfrom pybpfc.kfuncs import {names}\nfrom pybpfc.vmlinux import task_struct\n{TASKS}"
     if not has_task_from_pid():
-        with pytest.raises(LoadError, match="`bpf_task_from_pid` of the kernel, which this one does not have"):
+        with pytest.raises(LoadError, match="`bpf_task_from_pid`, but this kernel has no function of that name"):
             load_object(from_python(DECLARED + text), attach=False)
         return
     with loaded(text) as obj:
@@ -185,7 +185,7 @@ def test_what_may_be_missing() -> None:
 
 
 def test_a_call_of_what_is_missing() -> None:
-    with no_leak(), pytest.raises(LoadError, match="`bpf_never_heard_of` of the kernel") as caught:
+    with no_leak(), pytest.raises(LoadError, match="`bpf_never_heard_of`, but this kernel has no function") as caught:
         load_object(from_python(CALLED), attach=False)
     assert "bpf.ksym_exists" in (caught.value.remedy or "")
 

@@ -1,4 +1,4 @@
-"""E09xx: kernel functions (kfuncs), and sections of the program that they open."""
+"""E10xx: kernel functions (kfuncs), and sections of the program that they open."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class KernelFunctionUnknown(ErrorClass):
             return TC_ACT_OK
     """
 
-    code = "E0901"
+    code = "E1001"
     title = "the kernel function `{name}` is not known: {why}"
     label = "cannot tell how it is called"
     help = "declare it: `@bpf.kfunc def {name}(…) -> …: ...`, or name a file with the types by PYBPFC_BTF"
@@ -65,7 +65,7 @@ class KernelFunctionArgument(ErrorClass):
             return TC_ACT_OK
     """
 
-    code = "E0902"
+    code = "E1002"
     title = "`{name}` takes `{parameter}`, and the language has nothing for `{ending}` parameters"
     label = "this call"
     help = "write this program in C: `bpf.load` takes its object too"
@@ -96,7 +96,7 @@ class KernelFunctionExpected(ErrorClass):
             return TC_ACT_OK if bpf.ksym_exists(bpf_rcu_read_lock) else TC_ACT_SHOT
     """
 
-    code = "E0903"
+    code = "E1003"
     title = "`bpf.ksym_exists` takes a kernel function"
     label = "this is none"
     help = "import it from `pybpfc.kfuncs`, or declare it with `@bpf.kfunc`"
@@ -123,7 +123,7 @@ class NestedReadLock(ErrorClass):
                 return TC_ACT_OK
     """
 
-    code = "E0904"
+    code = "E1004"
     title = "an RCU read section inside another one"
     label = "the second"
     help = "leave out the inner `with`"

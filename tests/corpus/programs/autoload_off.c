@@ -1,0 +1,16 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("?socket")
+int broken(void *ctx)
+{
+	return *(volatile int *)0;
+}
+
+SEC("socket")
+int prog(void *ctx)
+{
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,10 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("socket")
+int prog(void *ctx)
+{
+	return *(volatile int *)0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
