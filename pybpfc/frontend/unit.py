@@ -74,6 +74,7 @@ class Unit:
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[tuple[int, s.TypeArguments], FunctionKey] = field(default_factory=dict)
     contexts: dict[str, ContextType] = field(default_factory=dict)
+    views: dict[tuple[type, str], Struct] = field(default_factory=dict)
     checked: dict[str, TFunction | None] = field(default_factory=dict)
     effects: dict[str, Effects] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)
