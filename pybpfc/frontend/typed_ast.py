@@ -283,6 +283,16 @@ class CallHelper(Expr):
 
 
 @define
+class TimerCallback(Expr):
+    """The address of a function that a timer calls with a key and a value of its map."""
+
+    function: FunctionKey
+    key: Type
+    value: Struct
+    result: Type
+
+
+@define
 class MapMethod(Expr):
     """A map operation by its method's name: lookup, get, update, delete, contains, increment."""
 

@@ -10,6 +10,7 @@ from pybpfc.abi.map_types import EVENT_MAPS, MAP_TYPES
 from pybpfc.formats.btf import Btf, BtfType
 from pybpfc.formats.errors import BadBtf
 from pybpfc.formats.spec import MapSpec
+from pybpfc.lang.opaque import kernels_own
 from pybpfc.lang.types import (
     BE16,
     BE32,
@@ -100,6 +101,8 @@ class BtfTypes:
         return Array(self.type(found.type), found.length)
 
     def _struct(self, found: BtfType) -> Type:
+        if (opaque := kernels_own(found.name, found.size)) is not None:
+            return opaque
         layout = Struct(found.name or f"anonymous_{found.id}", union=found.kind == "UNION")
         self._done[found.id] = layout
         fields: list[Field] = []
@@ -118,7 +121,10 @@ class BtfTypes:
 def class_of(layout: Struct) -> type:
     """The user-side class of a struct that was not declared in Python."""
     slots = ("_raw",) if layout.union else tuple(field.name for field in layout.fields)
-    cls: Any = type(layout.name, (), {"__slots__": slots, "__bpf_type__": layout})
+    cls: Any = type(
+        "_", (), {"__slots__": slots, "__bpf_type__": layout}
+    )  # under this name, none of `__name` is mangled
+    cls.__name__ = cls.__qualname__ = layout.name
     add_methods(cls, union=layout.union)
     layout.cls = cls
     return cls  # type: ignore[no-any-return]

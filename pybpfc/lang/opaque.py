@@ -9,6 +9,9 @@ from pybpfc.lang.types import U32, U64, Array, Field, Struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pybpfc.lang.integers import i64
+    from pybpfc.lang.maps import BpfMap
+
 
 class Opaque:
     """The base: a value of user space has no content, and is stored as zeros."""
@@ -50,7 +53,26 @@ class SpinLock(Opaque):
 
 @_opaque("bpf_timer", U64, 2)
 class Timer(Opaque):
-    """`bpf_timer`: a field of a map value (kernel 5.15)."""
+    """`bpf_timer`: a field of a value of a hash map, an LRU hash map or an array (kernel 5.15).
+
+    Programs call its methods, which give 0 or a negative errno.
+    """
+
+    def init(self, map: BpfMap, clock: int = 1) -> i64:
+        """Make the timer usable: `map` is the one that its value lies in, `clock` CLOCK_MONOTONIC or another."""
+        raise TypeError("`init` of a timer works inside a BPF program only")
+
+    def set_callback(self, function: Callable[[Any, Any], int | None]) -> i64:
+        """Let the timer call `function(key, value)`, a `@bpf.func` function, with the entry it lies in."""
+        raise TypeError("`set_callback` of a timer works inside a BPF program only")
+
+    def start(self, nsecs: int, flags: int = 0) -> i64:
+        """Call the function once in `nsecs` nanoseconds; BPF_F_TIMER_ABS: at that time (kernel 6.4)."""
+        raise TypeError("`start` of a timer works inside a BPF program only")
+
+    def cancel(self) -> i64:
+        """Stop the timer; 1 when it was running, -EDEADLK in its own function."""
+        raise TypeError("`cancel` of a timer works inside a BPF program only")
 
 
 @_opaque("bpf_wq", U64, 2)
@@ -86,3 +108,9 @@ class RbNode(Opaque):
 @_opaque("bpf_refcount", U32, 1)
 class RefCount(Opaque):
     """`bpf_refcount`: lets an allocated object have several owners (kernel 6.4)."""
+
+
+def kernels_own(name: str, size: int) -> Struct | None:
+    """The struct of the kernel's own with this name and size, such as `bpf_timer`; None for others."""
+    found = next((c.__bpf_type__ for c in Opaque.__subclasses__() if c.__bpf_type__.name == name), None)
+    return found if found is not None and found.size == size else None

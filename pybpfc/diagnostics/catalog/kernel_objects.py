@@ -38,3 +38,208 @@ class ConstantCall(ErrorClass):
     label = "called while the program is compiled"
     name: str
     reason: str
+
+
+class NotATimer(ErrorClass):
+    """The kernel runs timers in map values only: a timer is a field of a struct that came from a map.
+
+    Bad:
+
+        @bpf.struct
+        class Entry:
+            timer: bpf.Timer
+            hits: u64
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            entry = Entry()
+            entry.timer.cancel()
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Entry:
+            timer: bpf.Timer
+            hits: u64
+
+
+        entries = bpf.Array[Entry](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            entry = entries.lookup(0)
+            if entry is not None:
+                entry.timer.cancel()
+            return XDP_PASS
+    """
+
+    code = "E0902"
+    title = "a timer lies in a map's value, and this is {found}"
+    label = "not a timer of a map's value"
+    help = "make a `bpf.Timer` a field of the map's struct, and take the struct by `lookup`"
+    found: str
+
+
+class TimerMap(ErrorClass):
+    """A timer belongs to the map whose value it lies in: a hash map, an LRU hash map or an array.
+
+    Bad:
+
+        @bpf.struct
+        class Entry:
+            timer: bpf.Timer
+            hits: u64
+
+
+        entries = bpf.Array[Entry](max_entries=1)
+        counts = bpf.Array[u64](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            entry = entries.lookup(0)
+            if entry is not None:
+                entry.timer.init(counts)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Entry:
+            timer: bpf.Timer
+            hits: u64
+
+
+        entries = bpf.Array[Entry](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            entry = entries.lookup(0)
+            if entry is not None:
+                entry.timer.init(entries)
+            return XDP_PASS
+    """
+
+    code = "E0903"
+    title = "this timer cannot belong to {found}"
+    label = "the map of `{value}` is wanted"
+    help = "pass the map that the value with the timer was looked up in"
+    found: str
+    value: str
+
+
+class TimerCallback(ErrorClass):
+    """A timer calls a `@bpf.func` function with the key and the value of the entry that it lies in.
+
+    Bad:
+
+        @bpf.struct
+        class Entry:
+            timer: bpf.Timer
+            hits: u64
+
+
+        entries = bpf.HashMap[u32, Entry](max_entries=16)
+
+
+        @bpf.func
+        def expired(entry: Entry) -> None:
+            entry.hits = 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            entry = entries.lookup(0)
+            if entry is not None:
+                entry.timer.set_callback(expired)
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Entry:
+            timer: bpf.Timer
+            hits: u64
+
+
+        entries = bpf.HashMap[u32, Entry](max_entries=16)
+
+
+        @bpf.func
+        def expired(key: u32, entry: Entry) -> None:
+            entry.hits = 0
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            entry = entries.lookup(0)
+            if entry is not None:
+                entry.timer.set_callback(expired)
+            return XDP_PASS
+    """
+
+    code = "E0904"
+    title = "a timer cannot call `{name}`"
+    label = "takes something else"
+    help = "declare it as `def {name}(key: {key}, value: {value}) -> None:`"
+    name: str
+    key: str
+    value: str
+
+
+class NotOfAMap(ErrorClass):
+    """A function that uses a lock or a timer of its parameter takes values of maps only.
+
+    Bad:
+
+        @bpf.struct
+        class Shared:
+            lock: bpf.SpinLock
+            hits: u64
+
+
+        @bpf.func
+        def count(shared: Shared) -> None:
+            with bpf.spin_lock(shared.lock):
+                shared.hits += 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            count(Shared())
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Shared:
+            lock: bpf.SpinLock
+            hits: u64
+
+
+        table = bpf.Array[Shared](max_entries=1)
+
+
+        @bpf.func
+        def count(shared: Shared) -> None:
+            with bpf.spin_lock(shared.lock):
+                shared.hits += 1
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            shared = table.lookup(0)
+            if shared is not None:
+                count(shared)
+            return XDP_PASS
+    """
+
+    code = "E0905"
+    title = "the function takes a map's value, and this is {found}"
+    label = "not from a map"
+    help = "pass what `lookup` gave"
+    found: str

@@ -28,6 +28,7 @@ from pybpfc.frontend.check.conversion import (
 from pybpfc.frontend.check.function_calls import call_function
 from pybpfc.frontend.check.map_methods import check_map_method
 from pybpfc.frontend.check.references import check_not_released
+from pybpfc.frontend.check.timers import check_timer_helper, check_timer_method, is_timer
 from pybpfc.frontend.check.views import new_view
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import inner_map
@@ -90,6 +91,8 @@ def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
             return cast(c, node, symbol.type)
         case BuiltinSymbol():
             return builtins.check_builtin(c, node, symbol.name)
+        case HelperSymbol() if symbol.helper.name.startswith("bpf_timer_"):
+            return check_timer_helper(c, node, symbol.helper.name)
         case HelperSymbol():
             return helpers.check_helper(c, node, symbol.helper)
         case FunctionSymbol():
@@ -216,6 +219,8 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     target = place(base)
     if isinstance(target.type, Array) and target.type.view is ArrayView.STR and func.attr == "startswith":
         return _startswith(c, node, target)
+    if is_timer(target.type):
+        return check_timer_method(c, node, target, func.attr)
     if isinstance(target.type, Struct) and target.type.cls is not None:
         method = c.unit.method(target.type.cls, func.attr)
         if method is not None:

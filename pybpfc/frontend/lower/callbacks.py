@@ -310,12 +310,12 @@ def _set_variables(low: Lowering, source: t.LoopSource, params: list[Local]) -> 
             b.place(body)
         case t.MapSource():
             if source.key is not None:
-                low.write_variable(source.key, _entry_part(low, b.read(params[1]), copy=True))
+                low.write_variable(source.key, entry_part(low, b.read(params[1]), copy=True))
             if source.value is not None:
-                low.write_variable(source.value, _entry_part(low, b.read(params[2]), copy=False))
+                low.write_variable(source.value, entry_part(low, b.read(params[2]), copy=False))
 
 
-def _entry_part(low: Lowering, pointer: Value, *, copy: bool) -> Value:
+def entry_part(low: Lowering, pointer: Value, *, copy: bool) -> Value:
     """A key or value: a number, a copy of a struct (keys cannot be written to), or the struct itself."""
     assert isinstance(pointer.type, Pointer)
     kind = pointer.type.to

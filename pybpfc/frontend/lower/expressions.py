@@ -28,6 +28,7 @@ from pybpfc.frontend.lower.memory import (
     store_field,
 )
 from pybpfc.frontend.lower.reductions import lower_reduction
+from pybpfc.frontend.lower.timers import lower_timer_callback
 from pybpfc.ir.module import Block
 from pybpfc.ir.ops import ArithOp, Const, GlobalPointer, MapPointer, Predicate, Value
 from pybpfc.lang.types import (
@@ -437,6 +438,7 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.Member: _read_place,
     t.Element: _read_place,
     t.MapObject: _map_object,
+    t.TimerCallback: lower_timer_callback,
     t.ContextMember: _context_member,
     t.ContextString: _context_string,
     t.PacketAt: _packet_at,
