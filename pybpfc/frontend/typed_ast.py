@@ -484,6 +484,14 @@ class MapSource:
 
 
 @define
+class MessageSource:
+    """A round for each message of user space in a buffer; `variable` is a copy."""
+
+    map: MapDef
+    variable: Variable
+
+
+@define
 class WhileSource:
     """A round as long as a condition holds."""
 
@@ -595,6 +603,6 @@ class TUnit:
     sources: dict[str, str]
 
 
-LoopSource: TypeAlias = RangeSource | MapSource | WhileSource
+LoopSource: TypeAlias = RangeSource | MapSource | MessageSource | WhileSource
 Place: TypeAlias = Deref | Member | Element | Part | GlobalPlace | NewStruct | NewArray
 PLACES = (Deref, Member, Element, Part, GlobalPlace, NewStruct, NewArray)

@@ -16,7 +16,7 @@ HEAVY = 8_000
 """From here on a program's branches could take the verifier beyond a million instructions."""
 _CALLBACK_ROUNDS = 3
 """A function that a helper runs in a loop is walked until one round is like one before."""
-_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.WhileSource)
+_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.MessageSource, t.WhileSource)
 
 
 def heaviest(functions: Iterable[t.TFunction]) -> int:

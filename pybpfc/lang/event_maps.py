@@ -146,6 +146,10 @@ class UserRingBuf(BpfMap, Generic[E]):
         """In a program: call `function` on each message; gives how many there were, or a negative errno."""
         raise in_program_only("drain", "use `send(message)`")
 
+    def __iter__(self) -> Iterator[E]:
+        """In a program: `for message in messages:` takes the messages that are there."""
+        raise in_program_only("for message in", "use `send(message)`")
+
     def send(self, message: E, timeout: float | None = 0) -> bool:
         """Put a message into the buffer; False when there is no room within `timeout` seconds (None: wait)."""
         send = getattr(self.handle, "send", None)

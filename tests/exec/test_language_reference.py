@@ -33,6 +33,7 @@ HELPERS_ONLY = (
     "update(",
     "net.Cursor",
     "timer",
+    "orders",
 )
 """What the oracle in Python does not know: it has no helpers."""
 

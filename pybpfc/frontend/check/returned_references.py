@@ -13,7 +13,7 @@ OWN = "own"
 """Memory of the function itself, which is gone when it returns."""
 
 Target = Space | str
-_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.WhileSource)
+_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.MessageSource, t.WhileSource)
 
 
 def walk(node: Any) -> Iterator[Any]:
