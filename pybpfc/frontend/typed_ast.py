@@ -293,6 +293,14 @@ class TimerCallback(Expr):
 
 
 @define
+class NewDynptr(Expr):
+    """A dynptr in a slot of its own: the helper takes the arguments and the slot's address."""
+
+    helper: Helper
+    args: tuple[Expr, ...]
+
+
+@define
 class MapMethod(Expr):
     """A map operation by its method's name: lookup, get, update, delete, contains, increment."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from pybpfc.lang.types import U32, U64, Array, Field, Struct
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from pybpfc.lang.integers import i64
     from pybpfc.lang.maps import BpfMap
+    from pybpfc.lang.pointers import Ptr
+
+_T = TypeVar("_T")
 
 
 class Opaque:
@@ -82,7 +85,33 @@ class Workqueue(Opaque):
 
 @_opaque("bpf_dynptr", U64, 2)
 class Dynptr(Opaque):
-    """`bpf_dynptr`: a local variable for memory of a length known at run time (kernel 5.19)."""
+    """`bpf_dynptr`: a local variable for memory of a length known at run time (kernel 5.19).
+
+    `events.reserve_dynptr(size)` and `bpf.dynptr_from_mem(place)` make one; its offsets are checked as it runs.
+    """
+
+    def read(self, offset: int, place: Any) -> i64:
+        """Copy from `offset` into a variable, a field or an array: 0, or -E2BIG past the end."""
+        raise TypeError("`read` of a dynptr works inside a BPF program only")
+
+    def write(self, offset: int, value: Any) -> i64:
+        """Copy a value to `offset`: 0, -E2BIG past the end, or -EINVAL where there is no memory."""
+        raise TypeError("`write` of a dynptr works inside a BPF program only")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def data(self, offset: int, type: Callable[[int], int]) -> Ptr[int] | None: ...
+        @overload
+        def data(self, offset: int, type: type[_T]) -> _T | None: ...
+        def data(self, offset: int, type: Any) -> Any:
+            """A reference to a `type` at a constant `offset`, or None past the end."""
+
+    else:
+
+        def data(self, offset: int, type: Any) -> Any:
+            """A reference to a `type` at `offset`, or None past the end."""
+            raise TypeError("`data` of a dynptr works inside a BPF program only")
 
 
 @_opaque("bpf_list_head", U64, 2)

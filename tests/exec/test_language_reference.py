@@ -34,6 +34,7 @@ HELPERS_ONLY = (
     "net.Cursor",
     "timer",
     "orders",
+    "dynptr",
 )
 """What the oracle in Python does not know: it has no helpers."""
 

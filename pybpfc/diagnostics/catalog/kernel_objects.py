@@ -243,3 +243,145 @@ class NotOfAMap(ErrorClass):
     label = "not from a map"
     help = "pass what `lookup` gave"
     found: str
+
+
+class DynptrMade(ErrorClass):
+    """A dynptr leads to memory from the start: a record of a ring buffer, or a map's value.
+
+    Bad:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            record = bpf.Dynptr()
+            events.submit(record)
+            return XDP_PASS
+
+    Good:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            record = events.reserve_dynptr(8)
+            events.submit(record)
+            return XDP_PASS
+    """
+
+    code = "E0906"
+    title = "a `bpf.Dynptr` is not made by itself"
+    label = "leads nowhere"
+    help = "take one from `events.reserve_dynptr(size)` or `bpf.dynptr_from_mem(place)`"
+
+
+class DynptrHelper(ErrorClass):
+    """The kernel's helpers fill a dynptr that the caller has room for; in Python a call gives it, and it has methods.
+
+    Bad:
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            bpf_dynptr_from_mem(0, 0, 0, 0)
+            return XDP_PASS
+
+    Good:
+
+        values = bpf.Array[u64](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            value = values.lookup(0)
+            if value is not None:
+                window = bpf.dynptr_from_mem(value.value)
+                window.write(0, u32(1))
+            return XDP_PASS
+    """
+
+    code = "E0907"
+    title = "programs do not call `{name}` themselves"
+    label = "has another form in Python"
+    help = "write `{instead}`"
+    name: str
+    instead: str
+
+
+class DynptrMemory(ErrorClass):
+    """The kernel makes dynptrs over values of maps and global variables; others need no such pointer.
+
+    Bad:
+
+        @bpf.struct
+        class Buffer:
+            data: Annotated[bytes, 64]
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            buffer = Buffer()
+            window = bpf.dynptr_from_mem(buffer.data)
+            window.write(0, u32(1))
+            return XDP_PASS
+
+    Good:
+
+        @bpf.struct
+        class Buffer:
+            data: Annotated[bytes, 64]
+
+
+        buffers = bpf.PerCpuArray[Buffer](max_entries=1)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            buffer = buffers.lookup(0)
+            if buffer is not None:
+                window = bpf.dynptr_from_mem(buffer.data)
+                window.write(0, u32(1))
+            return XDP_PASS
+    """
+
+    code = "E0908"
+    title = "a dynptr leads to a map's value or a global variable, not to {found}"
+    label = "other memory"
+    help = "keep it in a `bpf.PerCpuArray` of one entry, or in a `bpf.Global`"
+    found: str
+
+
+class DynptrValue(ErrorClass):
+    """How many bytes a plain number takes is not said: `u8(1)` is one, `u64(1)` are eight.
+
+    Bad:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            record = events.reserve_dynptr(8)
+            record.write(0, 1)
+            events.submit(record)
+            return XDP_PASS
+
+    Good:
+
+        events = bpf.RingBuf[u64](size=4096)
+
+
+        @bpf.xdp
+        def prog(ctx: bpf.XdpContext) -> int:
+            record = events.reserve_dynptr(8)
+            record.write(0, u64(1))
+            events.submit(record)
+            return XDP_PASS
+    """
+
+    code = "E0909"
+    title = "how many bytes has {value}?"
+    label = "has no size"
+    help = "give it a type: `u32({value})`"
+    value: int

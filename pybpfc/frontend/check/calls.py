@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check import builtins, helpers
+from pybpfc.frontend.check import builtins, dynptrs, helpers
 from pybpfc.frontend.check.access import (
     kernel_name,
     resolve_static,
@@ -25,6 +25,7 @@ from pybpfc.frontend.check.conversion import (
     place,
     to_number,
 )
+from pybpfc.frontend.check.dynptrs import check_dynptr_method, is_dynptr
 from pybpfc.frontend.check.function_calls import call_function
 from pybpfc.frontend.check.map_methods import check_map_method
 from pybpfc.frontend.check.references import check_not_released
@@ -85,12 +86,16 @@ def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
     if (mistake := kernel_name(symbol)) is not None:
         return c.error(mistake, node.func)
     match symbol:
+        case TypeSymbol() if is_dynptr(symbol.type):
+            return c.error(catalog.DynptrMade(), node)
         case TypeSymbol(type=Struct() as struct):
             return new_struct(c, node, struct)
         case TypeSymbol():
             return cast(c, node, symbol.type)
         case BuiltinSymbol():
             return builtins.check_builtin(c, node, symbol.name)
+        case HelperSymbol() if symbol.helper.name in dynptrs.MAKERS:
+            return dynptrs.refuse_helper(c, node, symbol.helper.name)
         case HelperSymbol() if symbol.helper.name.startswith("bpf_timer_"):
             return check_timer_helper(c, node, symbol.helper.name)
         case HelperSymbol():
@@ -219,6 +224,8 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     target = place(base)
     if isinstance(target.type, Array) and target.type.view is ArrayView.STR and func.attr == "startswith":
         return _startswith(c, node, target)
+    if is_dynptr(target.type):
+        return check_dynptr_method(c, node, base, func.attr)
     if is_timer(target.type):
         return check_timer_method(c, node, target, func.attr)
     if isinstance(target.type, Struct) and target.type.cls is not None:

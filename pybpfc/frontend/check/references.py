@@ -38,6 +38,14 @@ _RECORD = Words(
     "call `submit` or `discard` on every path where the reservation is not None",
     "write all fields before `submit`",
 )
+_SIZED_RECORD = Words(
+    "reservation",
+    "reserved here",
+    "neither submitted nor discarded",
+    "submitted or discarded",
+    "call `submit` or `discard` on every path, also where the buffer was full",
+    "write all that there is before `submit`",
+)
 _SOCKET = Words(
     "reference",
     "taken here",
@@ -48,6 +56,7 @@ _SOCKET = Words(
 )
 WORDS = {
     "bpf_ringbuf_reserve": _RECORD,
+    "bpf_ringbuf_reserve_dynptr": _SIZED_RECORD,
     "bpf_sk_lookup_tcp": _SOCKET,
     "bpf_sk_lookup_udp": _SOCKET,
     "bpf_skc_lookup_tcp": _SOCKET,
@@ -57,7 +66,8 @@ WORDS = {
 
 def is_reservation(value: t.Expr) -> bool:
     """Whether an expression takes something that must be given back."""
-    return isinstance(value, t.CallHelper) and value.helper.name in WORDS
+    value = value.place if isinstance(value, t.AddressOf) else value
+    return isinstance(value, t.CallHelper | t.NewDynptr) and value.helper.name in WORDS
 
 
 def words_of(c: FunctionChecker, variable: t.Variable) -> Words:
@@ -74,9 +84,10 @@ def hold(c: FunctionChecker, variable: t.Variable, value: t.Expr) -> None:
     """The variable was bound to a value: what it holds now, what else it is a name of."""
     flow = c.require_flow()
     if is_reservation(value):
-        assert isinstance(value, t.CallHelper)
-        c.taken[variable] = (value.span, value.helper.name)
-        flow.reservations[variable] = frozenset({HELD, NULL})
+        taken = value.place if isinstance(value, t.AddressOf) else value
+        assert isinstance(taken, t.CallHelper | t.NewDynptr)
+        c.taken[variable] = (taken.span, taken.helper.name)
+        flow.reservations[variable] = frozenset({HELD, NULL} if isinstance(taken, t.CallHelper) else {HELD})
         return
     source = value.operand if isinstance(value, t.Convert) else value
     if isinstance(source, t.ReadVariable) and flow.stages(source.variable):
@@ -105,6 +116,8 @@ def _led_by(value: t.Expr) -> list[t.Variable]:
             return _led_by(value.pointer)
         case t.Member() | t.Element() | t.Part():
             return _led_by(value.base)
+        case t.CallHelper() if value.helper.name == "bpf_dynptr_data":
+            return _led_by(value.args[0])
         case _:
             return []
 

@@ -468,7 +468,7 @@ def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]
         c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node, label="no variable holds it")
         return []
     if not isinstance(
-        value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
+        value, t.CallFunction | t.CallHelper | t.NewDynptr | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
     ):
         c.emit(catalog.UnusedResult("this expression").at(c.span(node)))
         if isinstance(value, t.NoneValue | t.Text | t.MapObject | t.Literal):

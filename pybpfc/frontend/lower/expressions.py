@@ -79,6 +79,8 @@ def lower_address(low: Lowering, e: t.Expr) -> Value:
             return _new_struct(low, e)
         case t.NewArray():
             return _new_array(low, e)
+        case t.NewDynptr():
+            return _new_dynptr(low, e)
         case t.CallFunction():
             slot = low.slot("result", e.type)
             _call_function(low, e, low.b.address_of(slot))
@@ -124,6 +126,14 @@ def _new_struct(low: Lowering, e: t.NewStruct) -> Value:
     for field, expr, value in values:
         _set_field(low, pointer, e.struct, field, expr, value)
     return low.b.address_of(slot)
+
+
+def _new_dynptr(low: Lowering, e: t.NewDynptr) -> Value:
+    args = [lower_value(low, a) for a in e.args]
+    pointer = low.b.address_of(low.slot("dynptr", e.type))
+    low.b.span = e.span
+    low.b.helper(e.helper, (*args, pointer), I64)
+    return pointer
 
 
 def _is_scalar(e: t.Expr) -> bool:
