@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import atomic_xchg as atomic_xchg
     from pybpfc.lang.intrinsics import atomic_xor as atomic_xor
     from pybpfc.lang.intrinsics import cast as cast
+    from pybpfc.lang.intrinsics import dynptr_from_mem as dynptr_from_mem
     from pybpfc.lang.intrinsics import enum_exists as enum_exists
     from pybpfc.lang.intrinsics import enum_value as enum_value
     from pybpfc.lang.intrinsics import field_exists as field_exists
@@ -256,7 +257,7 @@ _EXPORTS: dict[str, str] = {
     ),
     "pybpfc.lang.integers": "be16 be32 be64 i16 i32 i64 i8 u16 u32 u64 u8",
     "pybpfc.lang.intrinsics": (
-        "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor cast "
+        "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor cast dynptr_from_mem "
         "enum_exists enum_value field_exists field_offset field_size iter_num kconfig kernel_version ksym_exists loop "
         "offset_of preempt_disable printk rcu_read_lock size_of snprintf spin_lock static_assert "
         "type_exists type_id type_matches type_size"

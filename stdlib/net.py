@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, overload
 
-from pybpfc.lang.integers import be16, be32, u8, u32
+from pybpfc.lang.contexts import PacketContext
+from pybpfc.lang.functions import constant, func
+from pybpfc.lang.integers import be16, be32, u8, u16, u32
+from pybpfc.lang.intrinsics import size_of
 from pybpfc.lang.struct import struct
+from pybpfc.lang.views import View
+
+if TYPE_CHECKING:
+    from pybpfc.lang.pointers import Ptr
+
+_T = TypeVar("_T")
+_FARTHEST: Final = 0x7FFF
+"""Where packet accesses start at most: farther than any header."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -158,6 +170,80 @@ def _network(value: object, kind: str) -> str:
     return str(value)
 
 
+@constant
 def ip4(text: str) -> int:
-    """An IPv4 address as the number that network-order fields give, for constants at module level."""
+    """An IPv4 address as the number that network-order fields give; in programs a constant."""
     return int(ipaddress.IPv4Address(text))
+
+
+class Cursor(View):
+    """Reads a packet's headers one behind the other: `cursor = net.Cursor(ctx)`, `eth = cursor.read(net.ethhdr)`.
+
+    A local object of a program; functions take it as a parameter annotated with this class. What it gave may be used
+    until a helper moves the packet; the cursor itself stays good.
+    """
+
+    __bpf_numbers__ = {"offset": u32}
+    ctx: PacketContext
+    offset: u32
+    """Where the next header starts, in bytes from the start of the packet."""
+
+    def __init__(self, ctx: Any) -> None:
+        raise TypeError("`net.Cursor` works inside a BPF program only")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def read(self, kind: Callable[[int], int]) -> Ptr[int] | None: ...
+        @overload
+        def read(self, kind: type[_T]) -> _T | None: ...
+        def read(self, kind: Any) -> Any:
+            """A reference to what comes next, and the cursor moves behind it; None, unmoved, past the packet's end."""
+
+        def skip(self, count: int) -> None:
+            """Move on by `count` bytes, such as options; reading shows whether the packet goes that far."""
+
+    else:
+
+        @func
+        def read(self, kind: type[_T]) -> _T | None:
+            """A reference to what comes next, and the cursor moves behind it; None, unmoved, past the packet's end."""
+            at = self.offset
+            if at > _FARTHEST:
+                return None
+            found = self.ctx.packet(kind, at)
+            if found is not None:
+                self.offset = at + size_of(kind)
+            return found
+
+        @func
+        def skip(self, count: u32) -> None:
+            """Move on by `count` bytes, such as options; reading shows whether the packet goes that far."""
+            self.offset += min(count, _FARTHEST)
+
+
+@func
+def csum_fold(total: u32) -> u16:
+    """The Internet checksum of 16-bit words that add up to `total`, in host order as header fields are read."""
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return u16(~total & 0xFFFF)
+
+
+@func
+def csum_replace(check: u16, old: u32, new: u32) -> u16:
+    """A checksum after a 16-bit or 32-bit field in what it covers changed from `old` to `new` (RFC 1624).
+
+    All are in host order, as header fields are read: `ip.check = net.csum_replace(ip.check, ip.saddr, source)`.
+    """
+    total = u32(~check & 0xFFFF) + (~old >> 16) + (~old & 0xFFFF) + (new >> 16) + (new & 0xFFFF)
+    return csum_fold(total)
+
+
+@func
+def ip_csum(ip: iphdr) -> u16:
+    """The checksum of an IPv4 header without options, whatever its `check` holds."""
+    total = u32(ip.version_ihl) * 256 + ip.tos + ip.tot_len + ip.id + ip.frag_off
+    total += u32(ip.ttl) * 256 + ip.protocol
+    total += (ip.saddr >> 16) + (ip.saddr & 0xFFFF) + (ip.daddr >> 16) + (ip.daddr & 0xFFFF)
+    return csum_fold(total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend.capture import Captured
@@ -15,6 +15,7 @@ from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.kernel_names import KernelType
 from pybpfc.lang.types import VOID, Array, Int, Pointer, Space, Struct, Type, Void, is_integer, reference_space
 from pybpfc.lang.views import View
+from pybpfc.records import replace
 
 if TYPE_CHECKING:
     from pybpfc.frontend.unit import Unit
@@ -112,7 +113,8 @@ def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ..
             params.append(Parameter(formal.name, type))
     result: Type | None = VOID
     if captured.node.returns is not None:
-        result = annotation_type(unit, captured, captured.node.returns, tuples=True)
+        result = _optional_number(captured, captured.node.returns)
+        result = result or annotation_type(unit, captured, captured.node.returns, tuples=True)
         if isinstance(result, Struct) and result.kernel:
             result = Pointer(result, Space.KERNEL)
     failed = len(params) < len(values) or result is None
@@ -127,6 +129,22 @@ def function_signature(unit: Unit, captured: Captured, formals: tuple[Formal, ..
     if exported and not failed:
         failed = _exported_wrongly(unit, captured, values, params, result or VOID)
     return None if failed or result is None else Signature(tuple(params), result)
+
+
+def _optional_number(captured: Captured, node: ast.expr) -> Type | None:
+    """What `T | None` is where `T` is a number: a reference that may be missing, read through `.value`."""
+    if not captured.types:
+        return None
+    try:
+        parts = get_args(evaluate(replace(captured, types={}), node))
+    except Exception:  # reported when the annotation itself is resolved
+        return None
+    variable = next((part for part in parts if isinstance(part, TypeVar)), None)
+    if variable is None or len(parts) != 2 or type(None) not in parts:
+        return None
+    names = (name for names in (captured.globals, captured.nonlocals) for name in names if names[name] is variable)
+    found = next((resolve(captured.types[name]) for name in names if name in captured.types), None)
+    return Pointer(found, Space.STACK, nullable=True) if found is not None and is_integer(found) else None
 
 
 def _exported_wrongly(

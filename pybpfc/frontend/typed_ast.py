@@ -299,6 +299,24 @@ class CallHelper(Expr):
 
 
 @define
+class TimerCallback(Expr):
+    """The address of a function that a timer calls with a key and a value of its map."""
+
+    function: FunctionKey
+    key: Type
+    value: Struct
+    result: Type
+
+
+@define
+class NewDynptr(Expr):
+    """A dynptr in a slot of its own: the helper takes the arguments and the slot's address."""
+
+    helper: Helper
+    args: tuple[Expr, ...]
+
+
+@define
 class MapMethod(Expr):
     """A map operation by its method's name: lookup, get, update, delete, contains, increment."""
 
@@ -490,6 +508,14 @@ class MapSource:
 
 
 @define
+class MessageSource:
+    """A round for each message of user space in a buffer; `variable` is a copy."""
+
+    map: MapDef
+    variable: Variable
+
+
+@define
 class WhileSource:
     """A round as long as a condition holds."""
 
@@ -601,6 +627,6 @@ class TUnit:
     sources: dict[str, str]
 
 
-LoopSource: TypeAlias = RangeSource | MapSource | WhileSource
+LoopSource: TypeAlias = RangeSource | MapSource | MessageSource | WhileSource
 Place: TypeAlias = Deref | Member | Element | Part | GlobalPlace | NewStruct | NewArray
 PLACES = (Deref, Member, Element, Part, GlobalPlace, NewStruct, NewArray)

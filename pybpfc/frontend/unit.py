@@ -50,13 +50,14 @@ class Effects:
     """What callers of a checked function have to know: the bounds of its result, and the call that moves packets.
 
     `tail_call` is where it makes one; `stale_params` are the parameters that it uses after packets may have moved:
-    where, behind which call, and the helper.
+    where, behind which call, and the helper. `map_values` are those that have to lead to a map's value, and where.
     """
 
     result: tuple[int, int] | None = None
     moves_packet: tuple[Span, str] | None = None
     tail_call: Span | None = None
     stale_params: dict[int, tuple[Span, Span, str]] = field(default_factory=dict)
+    map_values: dict[int, Span] = field(default_factory=dict)
 
 
 @define
@@ -76,6 +77,7 @@ class Unit:
     globals: dict[tuple[int, str], GlobalVar] = field(default_factory=dict)
     requests: dict[tuple[int, s.TypeArguments], FunctionKey] = field(default_factory=dict)
     contexts: dict[str, ContextType] = field(default_factory=dict)
+    views: dict[tuple[type, str], Struct] = field(default_factory=dict)
     checked: dict[str, TFunction | None] = field(default_factory=dict)
     effects: dict[str, Effects] = field(default_factory=dict)
     calls: dict[str, dict[str, Span]] = field(default_factory=dict)

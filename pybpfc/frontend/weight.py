@@ -19,7 +19,7 @@ _LARGE = 100
 """Functions of less are not worth a verification of their own."""
 _CALLBACK_ROUNDS = 3
 """A function that a helper runs in a loop is walked until one round is like one before."""
-_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.WhileSource)
+_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.MessageSource, t.WhileSource)
 
 
 def heaviest(functions: Iterable[t.TFunction]) -> int:

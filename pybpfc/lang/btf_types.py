@@ -10,6 +10,7 @@ from pybpfc.abi.map_types import EVENT_MAPS, MAP_TYPES
 from pybpfc.formats.btf import Btf, BtfType
 from pybpfc.formats.errors import BadBtf
 from pybpfc.formats.spec import MapSpec
+from pybpfc.lang.opaque import kernels_own
 from pybpfc.lang.types import (
     BE16,
     BE32,
@@ -116,6 +117,8 @@ class BtfTypes:
         return Array(self.type(found.type), found.length)
 
     def _struct(self, found: BtfType) -> Type:
+        if (opaque := kernels_own(found.name, found.size)) is not None:
+            return opaque
         layout = Struct(found.name or f"anonymous_{found.id}", union=found.kind == "UNION")
         self._done[found.id] = layout
         fields: list[Field] = []

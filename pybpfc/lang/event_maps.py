@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pybpfc.lang.errors import DeclarationError
 from pybpfc.lang.maps import BpfMap, EventReader, in_program_only
+
+if TYPE_CHECKING:
+    from pybpfc.lang.opaque import Dynptr
 
 E = TypeVar("E")
 PAGE = 4096
@@ -103,11 +106,18 @@ class RingBuf(EventBuffer[E]):
         """In a program: room for one event, zeroed, or None when the buffer is full."""
         raise in_program_only("reserve", _READ)
 
-    def submit(self, event: E, flags: int = 0) -> None:
+    def reserve_dynptr(self, size: int) -> Dynptr:
+        """In a program: room for a record of `size` bytes, of which nothing is there when the buffer is full (5.19).
+
+        It has to be submitted or discarded in every case.
+        """
+        raise in_program_only("reserve_dynptr", _READ)
+
+    def submit(self, event: E | Dynptr, flags: int = 0) -> None:
         """In a program: send a reserved event."""
         raise in_program_only("submit", _READ)
 
-    def discard(self, event: E, flags: int = 0) -> None:
+    def discard(self, event: E | Dynptr, flags: int = 0) -> None:
         """In a program: give a reservation back."""
         raise in_program_only("discard", _READ)
 
@@ -145,6 +155,10 @@ class UserRingBuf(BpfMap, Generic[E]):
     def drain(self, function: Any, ctx: object = None, flags: int = 0) -> int:
         """In a program: call `function` on each message; gives how many there were, or a negative errno."""
         raise in_program_only("drain", "use `send(message)`")
+
+    def __iter__(self) -> Iterator[E]:
+        """In a program: `for message in messages:` takes the messages that are there."""
+        raise in_program_only("for message in", "use `send(message)`")
 
     def send(self, message: E, timeout: float | None = 0) -> bool:
         """Put a message into the buffer; False when there is no room within `timeout` seconds (None: wait)."""

@@ -11,6 +11,7 @@ from pybpfc.lang.intrinsics import Intrinsic as Intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_C = TypeVar("_C", bound=Callable[..., Any])
 
 
 class Function(Generic[P, R]):
@@ -71,6 +72,12 @@ else:
             return Function(target, inline=inline, noinline=noinline, exported=exported)
 
         return apply if function is None else apply(function)
+
+
+def constant(function: _C) -> _C:
+    """Let programs call a Python function of constants: it runs while they are compiled."""
+    function.__bpf_constant__ = True  # type: ignore[attr-defined]
+    return function
 
 
 class Kfunc:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pybpfc.lang.integers import i64, u32, u64
-    from pybpfc.lang.opaque import SpinLock
+    from pybpfc.lang.opaque import Dynptr, SpinLock
     from pybpfc.lang.pointers import Ptr
 
     _Place: TypeAlias = int | Ptr[int]
@@ -100,6 +100,11 @@ def atomic_cmpxchg(place: _Place, expected: int, value: int) -> u64:
 @_intrinsic
 def spin_lock(lock: SpinLock) -> AbstractContextManager[None]:
     """`with bpf.spin_lock(value.lock):` holds a map value's lock (kernel 5.1)."""
+
+
+@_intrinsic
+def dynptr_from_mem(place: object) -> Dynptr:
+    """A dynptr over a map's value, a global variable, or an array or struct in one (kernel 5.19)."""
 
 
 @_intrinsic

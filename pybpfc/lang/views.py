@@ -13,3 +13,5 @@ class View:
 
     __bpf_numbers__: ClassVar[dict[str, Any]] = {}
     """The integer classes of the attributes beside `ctx`."""
+    __bpf_packets__: ClassVar[bool] = True
+    """Whether the context has to be one that carries a packet."""

@@ -22,7 +22,20 @@ PAGE = Path(__file__).parents[2] / "docs" / "language.md"
 _BLOCKS = re.findall(r"^```python( declarations)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 (DECLARATIONS,) = [text for declarations, text in _BLOCKS if declarations]
 EXAMPLES = [text for declarations, text in _BLOCKS if not declarations]
-HELPERS_ONLY = ("bpf.iter_num", "bpf.loop", "while n != 1", ".items()", "bpf.snprintf", "ctx.packet", "spin_lock", "update(")
+HELPERS_ONLY = (
+    "bpf.iter_num",
+    "bpf.loop",
+    "while n != 1",
+    ".items()",
+    "bpf.snprintf",
+    "ctx.packet",
+    "spin_lock",
+    "update(",
+    "net.Cursor",
+    "timer",
+    "orders",
+    "dynptr",
+)
 """What the oracle in Python does not know: it has no helpers."""
 
 

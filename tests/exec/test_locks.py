@@ -24,6 +24,19 @@ other = bpf.HashMap[u32, Shared](max_entries=2)
 @bpf.func(inline=True)
 def mixed(x: u64, y: u64) -> u64:
     return x * 3 ^ y
+
+@bpf.func
+def locked(shared: Shared) -> None:
+    with bpf.spin_lock(shared.lock):
+        shared.a = 5
+
+@bpf.func(noinline=True)
+def added(shared: Shared, count: u64) -> None:
+    for i in range(3):
+        with bpf.spin_lock(shared.lock):
+            if i == 1:
+                return
+            shared.b += count
 """
 PROGRAM = """
 @bpf.xdp
@@ -67,6 +80,7 @@ BODIES = {
         "other[1] = Shared(a=4)\nh = other.lookup(1)\nif h is None:\n    return 1\nwith bpf.spin_lock(h.lock):\n    h.a += 1\n    h.b = h.a\nreturn i32(h.b)",
         5,
     ),
+    "through a parameter": ("locked(s)\nadded(s, 3)\nreturn i32(s.a) * 10 + i32(s.b)", 53),
     "within a loop that a helper runs": (
         "for i in bpf.iter_num(0, n):\n    with bpf.spin_lock(s.lock):\n        s.b += 1\n        if s.b == 50:\n            break\nreturn i32(s.b)",
         50,
@@ -91,6 +105,7 @@ def test_locks(case: str, tmp_path: Path) -> None:
         ("with bpf.spin_lock(s.lock):\n    print('x')\nreturn 0", ["E0804"]),
         ("with bpf.spin_lock(s.lock):\n    for i in bpf.iter_num(0, n):\n        s.a += 1\nreturn 0", ["E0804"]),
         ("o = shared.lookup(1)\nif o is None:\n    return 1\nwith bpf.spin_lock(s.lock), bpf.spin_lock(o.lock):\n    s.a = 1\nreturn 0", ["E0804"]),
+        ("local = Shared()\nlocked(local)\nreturn 0", ["E0905"]),
         ("with bpf.spin_lock(s):\n    pass\nreturn 0", ["E0803"]),
         ("with bpf.spin_lock():\n    pass\nreturn 0", ["E0215"]),
         ("local = Shared()\nwith bpf.spin_lock(local.lock):\n    pass\nreturn 0", ["E0803"]),

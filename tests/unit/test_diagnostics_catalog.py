@@ -19,6 +19,7 @@ CHAPTERS = {
     "E06": "backend",
     "E07": "functions",
     "E08": "locks",
+    "E09": "kernel_objects",
     "E10": "kfuncs",
     "V00": "verifier",
 }

@@ -17,6 +17,7 @@ from pybpfc.diagnostics.catalog.base import one_of as one_of
 if TYPE_CHECKING:
     from pybpfc.diagnostics.catalog.backend import *  # noqa: F403
     from pybpfc.diagnostics.catalog.functions import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.kernel_objects import *  # noqa: F403
     from pybpfc.diagnostics.catalog.kfuncs import *  # noqa: F403
     from pybpfc.diagnostics.catalog.limits import *  # noqa: F403
     from pybpfc.diagnostics.catalog.locks import *  # noqa: F403
@@ -38,7 +39,7 @@ else:
 
 
 CHAPTERS = (
-    *("syntax", "values", "pointers", "rules", "limits", "backend", "functions", "locks", "kfuncs"),
+    *("syntax", "values", "pointers", "rules", "limits", "backend", "functions", "locks", "kernel_objects", "kfuncs"),
     *("verifier", "warnings"),
 )
 """The modules of the catalogue, in the order of their codes."""

@@ -6,6 +6,7 @@ import ast
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
+from pybpfc.frontend.check import dynptrs
 from pybpfc.frontend.check.compile_time import check_offset_of, check_size_of
 from pybpfc.frontend.check.containers import container
 from pybpfc.frontend.check.context import FunctionChecker
@@ -164,6 +165,8 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return check_print(c, node)
     if name == "snprintf":
         return check_snprintf(c, node)
+    if name == "dynptr_from_mem":
+        return dynptrs.from_memory(c, node)
     if name == "size_of":
         return check_size_of(c, node)
     if name == "offset_of":

@@ -50,8 +50,11 @@ def iterated_map(c: FunctionChecker, node: ast.expr) -> tuple[t.MapObject, tuple
 
 def check_map_loop(c: FunctionChecker, node: ast.For, map: t.MapObject, parts: tuple[str, ...]) -> list[t.Stmt]:
     """`for k, v in m.items()`: numbers are copies, structs are the map's own."""
+    from pybpfc.frontend.check import messages
     from pybpfc.frontend.check.loops import declare_targets, loop_variable
 
+    if messages.is_buffer(map) and map.reference is None:
+        return messages.check_message_loop(c, node, map)
     declaration = map.map.declaration
     targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
     if (mistake := _map_loop_mistake(node, map, parts, targets)) is not None:
@@ -64,13 +67,13 @@ def check_map_loop(c: FunctionChecker, node: ast.For, map: t.MapObject, parts: t
     for part, target in zip(parts, targets, strict=True):
         assert isinstance(target, ast.Name)
         variable = loop_variable(
-            c, target, _held(kinds[part] or VOID, Space.STACK if part == "key" else Space.MAP_VALUE)
+            c, target, held(kinds[part] or VOID, Space.STACK if part == "key" else Space.MAP_VALUE)
         )
         if variable is None:
             return []
         variables[part] = variable
     source = t.MapSource(map.map, variables.get("key"), variables.get("value"))
-    return [_loop(c, node, source, list(variables.values()))]
+    return [loop(c, node, source, list(variables.values()))]
 
 
 def _map_loop_mistake(
@@ -95,7 +98,8 @@ def is_visited(map: t.MapObject) -> bool:
     return map.map.declaration.type_name.removeprefix("BPF_MAP_TYPE_") in ITERABLE
 
 
-def _held(kind: Type, space: Space) -> Type:
+def held(kind: Type, space: Space) -> Type:
+    """What a loop's variable holds for an entry of such a type: a number, or a reference."""
     if is_aggregate(kind):
         return Pointer(kind, space)
     return kind.host if isinstance(kind, Int) else kind
@@ -157,16 +161,17 @@ def check_range_loop(
     available(c, c.span(call), HELPERS["bpf_loop"])
     source = t.RangeSource(variable, first, last, step)
     kept = variable.name not in stored_names(node.body)
-    return [*before, _loop(c, node, source, [variable], bounds if kept else None)]
+    return [*before, loop(c, node, source, [variable], bounds if kept else None)]
 
 
-def _loop(
+def loop(
     c: FunctionChecker,
     node: ast.For,
-    source: t.RangeSource | t.MapSource,
+    source: t.RangeSource | t.MapSource | t.MessageSource,
     variables: list[t.Variable],
     bounds: tuple[int, int] | None = None,
 ) -> t.Stmt:
+    """The loop with its body checked; `variables` are those that it sets itself."""
     from pybpfc.frontend.check.loops import for_body
 
     carried: set[t.Variable] = set()
@@ -217,15 +222,18 @@ def check_bpf_loop(c: FunctionChecker, node: ast.stmt, call: ast.Call, target: a
         if fn(i, ctx):
             break
     """
+    from pybpfc.frontend.check import messages
     from pybpfc.frontend.check.statements import check_statement
 
+    if messages.is_drain(c, call):
+        return messages.check_drain(c, node, call, target)
     arguments = _loop_arguments(c, call)
     kind = _index_type(c, arguments) if arguments is not None else None
     if arguments is None or kind is None:
         return []
-    index, done = _hidden(c, call), _hidden(c, call)
+    index, done = hidden(c, call), hidden(c, call)
     count, function, *rest = arguments
-    context = [_kept(c, node, value) for value in rest]
+    context = [kept(c, node, value) for value in rest]
     statements = [s for s, _ in context]
     called = ast.Call(function, [index, *(name for _, name in context)], [])
     body: list[ast.stmt] = [
@@ -235,7 +243,7 @@ def check_bpf_loop(c: FunctionChecker, node: ast.stmt, call: ast.Call, target: a
     counted = ast.Call(call.func, [ast.Constant(0), count], [])
     loop = ast.For(ast.Name(index.id, ast.Store()), counted, body, [])
     for made in (loop, start := ast.Assign([ast.Name(done.id, ast.Store())], ast.Constant(0))):
-        _locate(made, call)
+        locate(made, call)
     out = [s for statement in (*statements, start) for s in check_statement(c, statement)]
     out += check_range_loop(c, loop, kind)
     if target is not None:
@@ -286,26 +294,30 @@ def _index_type(c: FunctionChecker, arguments: list[ast.expr]) -> Type | None:
     return None
 
 
-def _hidden(c: FunctionChecker, like: ast.AST) -> ast.Name:
+def hidden(c: FunctionChecker, like: ast.AST) -> ast.Name:
+    """A variable that the user did not write."""
     name = f".{len(c.local_names)}l"
     c.local_names.add(name)
     return ast.copy_location(ast.Name(name, ast.Load()), like)
 
 
-def _kept(c: FunctionChecker, node: ast.stmt, value: ast.expr) -> tuple[ast.stmt, ast.Name]:
+def kept(c: FunctionChecker, node: ast.stmt, value: ast.expr) -> tuple[ast.stmt, ast.Name]:
     """An argument that is evaluated once, before the loop."""
-    name = _hidden(c, value)
+    name = hidden(c, value)
     kept = ast.Assign([ast.Name(name.id, ast.Store())], value)
-    _locate(kept, node)
+    locate(kept, node)
     return kept, name
 
 
-def _locate(made: ast.AST, like: ast.AST) -> None:
+def locate(made: ast.AST, like: ast.AST) -> None:
+    """Give nodes that were made here the place of one that the user wrote."""
     for child in ast.walk(made):
         if not hasattr(child, "lineno"):
             ast.copy_location(child, like)
 
 
 def is_loop_call(c: FunctionChecker, node: ast.expr) -> bool:
-    """Whether an expression calls `bpf.loop`."""
-    return intrinsic_called(c, node) == "loop"
+    """Whether an expression calls `bpf.loop`, or a method that is a loop too."""
+    from pybpfc.frontend.check import messages
+
+    return intrinsic_called(c, node) == "loop" or messages.is_drain(c, node)

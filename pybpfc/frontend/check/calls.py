@@ -7,11 +7,12 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check import builtins, helpers
+from pybpfc.frontend.check import builtins, dynptrs, helpers
 from pybpfc.frontend.check.access import (
     resolve_static,
     undefined,
 )
+from pybpfc.frontend.check.compile_time import call_constant
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     FOREIGN,
@@ -23,10 +24,13 @@ from pybpfc.frontend.check.conversion import (
     place,
     to_number,
 )
+from pybpfc.frontend.check.dynptrs import check_dynptr_method, is_dynptr
 from pybpfc.frontend.check.function_calls import call_function
 from pybpfc.frontend.check.kfuncs import check_kfunc, kernel_function
 from pybpfc.frontend.check.map_methods import check_map_method
 from pybpfc.frontend.check.references import check_not_released
+from pybpfc.frontend.check.timers import check_timer_helper, check_timer_method, is_timer
+from pybpfc.frontend.check.views import new_view
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.inner_maps import inner_map
 from pybpfc.frontend.symbols import (
@@ -54,10 +58,11 @@ from pybpfc.lang.types import (
     Space,
     Struct,
     Type,
-    View,
     is_integer,
     size_of,
 )
+from pybpfc.lang.types import View as ArrayView
+from pybpfc.lang.views import View
 
 
 def check_call(c: FunctionChecker, node: ast.expr) -> t.Expr:
@@ -78,15 +83,21 @@ def check_call(c: FunctionChecker, node: ast.expr) -> t.Expr:
 
 
 def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
-    if (function := kernel_function(symbol)) is not None:
-        return check_kfunc(c, node, function)
+    if (kernel := kernel_function(symbol)) is not None:
+        return check_kfunc(c, node, kernel)
     match symbol:
+        case TypeSymbol() if is_dynptr(symbol.type):
+            return c.error(catalog.DynptrMade(), node)
         case TypeSymbol(type=Struct() as struct):
             return new_struct(c, node, struct)
         case TypeSymbol():
             return cast(c, node, symbol.type)
         case BuiltinSymbol():
             return builtins.check_builtin(c, node, symbol.name)
+        case HelperSymbol() if symbol.helper.name in dynptrs.MAKERS:
+            return dynptrs.refuse_helper(c, node, symbol.helper.name)
+        case HelperSymbol() if symbol.helper.name.startswith("bpf_timer_"):
+            return check_timer_helper(c, node, symbol.helper.name)
         case HelperSymbol():
             return helpers.check_helper(c, node, symbol.helper)
         case FunctionSymbol():
@@ -95,6 +106,10 @@ def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
             return builtins.check_intrinsic(c, node, symbol.name)
         case Undefined():
             return undefined(c, node.func, symbol)
+        case Foreign(value=FunctionType() as function) if getattr(function, "__bpf_constant__", False):
+            return call_constant(c, node, function)
+        case Foreign(value=type() as cls) if issubclass(cls, View):
+            return new_view(c, node, cls)
         case Foreign():
             return c.error(_foreign_call(symbol), node.func)
         case _:
@@ -186,7 +201,7 @@ def fit(c: FunctionChecker, value: t.Expr, to: Type, what: str) -> t.Expr:
 
     if isinstance(value.type, Error):
         return value
-    if isinstance(to, Array) and to.view is not View.LIST:
+    if isinstance(to, Array) and to.view is not ArrayView.LIST:
         return check_text_source(c, value, to)
     return coerce(c, value, to.host if isinstance(to, Int) else to, what)
 
@@ -207,8 +222,12 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     if isinstance(base.type, Pointer) and isinstance(base.type.to, ContextType) and func.attr == "packet":
         return _packet(c, node, base, base.type.to)
     target = place(base)
-    if isinstance(target.type, Array) and target.type.view is View.STR and func.attr == "startswith":
+    if isinstance(target.type, Array) and target.type.view is ArrayView.STR and func.attr == "startswith":
         return _startswith(c, node, target)
+    if is_dynptr(target.type):
+        return check_dynptr_method(c, node, base, func.attr)
+    if is_timer(target.type):
+        return check_timer_method(c, node, target, func.attr)
     if isinstance(target.type, Struct) and target.type.cls is not None:
         method = c.unit.method(target.type.cls, func.attr)
         if method is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import enum
+from collections.abc import Callable
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import resolve_static
 from pybpfc.frontend.check.context import FunctionChecker
+from pybpfc.frontend.check.conversion import describe
 from pybpfc.frontend.symbols import BuiltinSymbol, Foreign, Namespace, TypeSymbol
 from pybpfc.lang.annotations import resolve
 from pybpfc.lang.errors import AnnotationError
@@ -87,3 +89,28 @@ def check_static_assert(c: FunctionChecker, node: ast.Call) -> list[t.Stmt]:
             text = message.value.decode(errors="replace")
         c.error(catalog.StaticAssertion(text), node.args[0])
     return []
+
+
+def call_constant(c: FunctionChecker, node: ast.Call, function: Callable[..., object]) -> t.Expr:
+    """`net.ip4("10.0.0.1")`: a Python function of constants, called while the program is compiled."""
+    from pybpfc.frontend.check.access import symbol_value
+    from pybpfc.frontend.check.expressions import check
+
+    values: list[object] = []
+    for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        value = check(c, argument)
+        if isinstance(value.type, Error):
+            return value
+        if not isinstance(value, t.Literal | t.Text):
+            return c.error(catalog.TypeMismatch("a constant", describe(value)), argument)
+        values.append(value.value if isinstance(value, t.Literal) else _python_text(value))
+    names = [keyword.arg or "" for keyword in node.keywords]
+    try:
+        result = function(*values[: len(node.args)], **dict(zip(names, values[len(node.args) :], strict=True)))
+    except (TypeError, ValueError) as error:
+        return c.error(catalog.ConstantCall(function.__name__, str(error)), node)
+    return symbol_value(c, node, c.unit.classify(function.__name__, result, c.captured.globals))
+
+
+def _python_text(text: t.Text) -> str | bytes:
+    return text.value.decode() if text.is_str else text.value

@@ -79,6 +79,9 @@ class FunctionChecker:
         self.moves_packet: tuple[Span, str] | None = None
         self.tail_call: Span | None = None
         self.stale_params: dict[int, tuple[Span, Span, str]] = {}
+        self.map_values: dict[int, Span] = {}
+        """Parameters that have to lead to a map's value, and where the function needs that."""
+        self.exported = False
         self.speculative = False
         self.taken: dict[t.Variable, tuple[Span, str]] = {}
         """Where a variable got its reservation, and by which helper."""

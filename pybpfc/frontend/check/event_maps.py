@@ -8,6 +8,7 @@ from pybpfc.abi.helpers import HELPERS, Helper
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce
+from pybpfc.frontend.check.dynptrs import is_dynptr
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.check.maps import arguments, check_stored, in_memory
 from pybpfc.frontend.check.references import release
@@ -43,6 +44,8 @@ def _release(c: FunctionChecker, node: ast.Call, map: t.MapObject, method: str, 
     record = args[0]
     if isinstance(record.type, Error):
         return record
+    if is_dynptr(record.type):
+        helper = HELPERS[f"{helper.name}_dynptr"]
     if not release(c, c.span(node), record, method):
         return t.Invalid(c.span(node), ERROR)
     flags = coerce(c, args[1], U64, "flags") if len(args) > 1 else t.Literal(c.span(node), U64, 0)

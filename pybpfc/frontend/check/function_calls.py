@@ -13,6 +13,7 @@ from pybpfc.frontend.check.access import symbol_value
 from pybpfc.frontend.check.compile_time import named_type
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none
+from pybpfc.frontend.check.map_values import check_passed
 from pybpfc.frontend.check.references import check_not_released, check_tail_call
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.instances import Conflict, bind_type
@@ -67,6 +68,8 @@ def _apply_effects(c: FunctionChecker, node: ast.Call, name: str, args: Sequence
             labels = [Label(moved, f"`{helper}` may move the packet"), Label(used, "used afterwards")]
             what = catalog.StalePacketPointer(c.sink.sources.text(args[index].span), helper)
             return c.error(what, args[index].span, label="passed here", labels=labels)
+    if (misplaced := check_passed(c, effects.map_values, args)) is not None:
+        return misplaced
     if effects.tail_call is not None:
         check_tail_call(c, c.span(node), effects.tail_call)
     if effects.moves_packet is not None:

@@ -87,13 +87,13 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
     if captured is None or signature is None:
         return None
     c = FunctionChecker(unit, captured, desugar(captured.node, None), signature.result, None)
-    c.caller = key.name
+    c.caller, c.exported = key.name, bool(function.exported)
     values = [argument for argument in _args(c.node) if argument.arg not in captured.types]
     params = [
         c.declare(p.name, p.type, c.span(a), i) for i, (p, a) in enumerate(zip(signature.params, values, strict=True))
     ]
     body = _check_body(c, params)
-    unit.effects[key.name] = Effects(_joined(c.results), c.moves_packet, c.tail_call, c.stale_params)
+    unit.effects[key.name] = Effects(_joined(c.results), c.moves_packet, c.tail_call, c.stale_params, c.map_values)
     if body is None:
         return None
     never = function.noinline or function.exported  # what is verified on its own has to be called

@@ -12,8 +12,9 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.callbacks import intrinsic_called
 from pybpfc.frontend.check.context import FunctionChecker, Guard
-from pybpfc.frontend.check.conversion import describe, may_be_none, place, space_of
+from pybpfc.frontend.check.conversion import describe, may_be_none, place
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.check.map_values import in_map_value
 from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.opaque import SpinLock
 from pybpfc.lang.types import VOID, Error, Pointer, Space, Struct
@@ -96,7 +97,7 @@ def _lock(c: FunctionChecker, item: ast.withitem) -> t.Expr | None:
         may_be_none(c, lock)
         return None
     is_lock = isinstance(lock.type, Struct) and lock.type.cls is SpinLock
-    if not is_lock or space_of(lock) is not Space.MAP_VALUE:
+    if not is_lock or not in_map_value(c, lock):
         found = "a lock that may lie elsewhere" if is_lock else describe(lock)
         c.error(catalog.NotALock(found), lock.span)
         return None

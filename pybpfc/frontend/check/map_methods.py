@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
-from pybpfc.frontend.check import event_maps, maps, special_maps
+from pybpfc.frontend.check import dynptrs, event_maps, maps, messages, special_maps
 from pybpfc.frontend.check.callbacks import PARTS, is_visited
 from pybpfc.frontend.check.context import FunctionChecker
 
@@ -37,12 +37,14 @@ METHODS: dict[str, Methods] = {
     "PERCPU_ARRAY": {**_ARRAY, **_PER_CPU},
     "RINGBUF": {
         "reserve": event_maps.reserve,
+        "reserve_dynptr": dynptrs.reserve,
         "submit": event_maps.submit,
         "discard": event_maps.discard,
         "output": event_maps.output,
         "query": event_maps.query,
     },
     "PERF_EVENT_ARRAY": {"output": event_maps.output},
+    "USER_RINGBUF": {"drain": messages.drain_as_value},
     "QUEUE": _QUEUE,
     "STACK": _QUEUE,
     "BLOOM_FILTER": {"push": special_maps.push},

@@ -52,7 +52,7 @@ def value_type(map: t.MapObject) -> Type:
 def kind_name(map: t.MapObject) -> str:
     """A map's type with its article, as users call it: "a `HashMap`"."""
     name = class_name(map.map.declaration.type_name)
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} `{name}`"
+    return f"{'an' if name[0] in 'AEIO' else 'a'} `{name}`"
 
 
 def arguments(

@@ -38,6 +38,14 @@ _RECORD = Words(
     "call `submit` or `discard` on every path where the reservation is not None",
     "write all fields before `submit`",
 )
+_SIZED_RECORD = Words(
+    "reservation",
+    "reserved here",
+    "neither submitted nor discarded",
+    "submitted or discarded",
+    "call `submit` or `discard` on every path, also where the buffer was full",
+    "write all that there is before `submit`",
+)
 _SOCKET = Words(
     "reference",
     "taken here",
@@ -48,6 +56,7 @@ _SOCKET = Words(
 )
 WORDS = {
     "bpf_ringbuf_reserve": _RECORD,
+    "bpf_ringbuf_reserve_dynptr": _SIZED_RECORD,
     "bpf_sk_lookup_tcp": _SOCKET,
     "bpf_sk_lookup_udp": _SOCKET,
     "bpf_skc_lookup_tcp": _SOCKET,
@@ -57,13 +66,17 @@ WORDS = {
 
 def taken_by(value: t.Expr) -> str:
     """The helper or kernel function by which an expression takes what must be given back; empty for others."""
-    match value:
-        case t.CallHelper() if value.helper.name in WORDS:
-            return value.helper.name
-        case t.CallKernel() if value.function.flags.acquires:
-            return f"{value.function.name}/{value.function.flags.released_by}"
+    match _taken(value):
+        case t.CallHelper() | t.NewDynptr() as taken if taken.helper.name in WORDS:
+            return taken.helper.name
+        case t.CallKernel() as taken if taken.function.flags.acquires:
+            return f"{taken.function.name}/{taken.function.flags.released_by}"
         case _:
             return ""
+
+
+def _taken(value: t.Expr) -> t.Expr:
+    return value.place if isinstance(value, t.AddressOf) else value
 
 
 def words_of(c: FunctionChecker, variable: t.Variable) -> Words:
@@ -91,9 +104,10 @@ def hold(c: FunctionChecker, variable: t.Variable, value: t.Expr) -> None:
     """The variable was bound to a value: what it holds now, what else it is a name of."""
     flow = c.require_flow()
     if by := taken_by(value):
-        c.taken[variable] = (value.span, by)
-        never_null = isinstance(value, t.CallKernel) and value.function.flags.never_null
-        flow.reservations[variable] = frozenset({HELD} if never_null else {HELD, NULL})
+        taken = _taken(value)
+        c.taken[variable] = (taken.span, by)
+        there = isinstance(taken, t.NewDynptr) or (isinstance(taken, t.CallKernel) and taken.function.flags.never_null)
+        flow.reservations[variable] = frozenset({HELD} if there else {HELD, NULL})
         return
     source = value.operand if isinstance(value, t.Convert) else value
     if isinstance(source, t.ReadVariable) and flow.stages(source.variable):
@@ -122,6 +136,8 @@ def _led_by(value: t.Expr) -> list[t.Variable]:
             return _led_by(value.pointer)
         case t.Member() | t.Element() | t.Part():
             return _led_by(value.base)
+        case t.CallHelper() if value.helper.name == "bpf_dynptr_data":
+            return _led_by(value.args[0])
         case _:
             return []
 

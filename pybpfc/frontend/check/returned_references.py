@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
-from pybpfc.lang.types import Array, Pointer, Space, Struct
+from pybpfc.lang.types import Pointer, Space
 from pybpfc.records import fields
 
 OWN = "own"
 """Memory of the function itself, which is gone when it returns."""
 
 Target = Space | str
-_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.WhileSource)
+_NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.MessageSource, t.WhileSource)
 
 
 def walk(node: Any) -> Iterator[Any]:
@@ -94,7 +94,7 @@ def _place_targets(place: t.Expr, holding: set[t.Variable]) -> set[Target]:
 def result_type(declared: Pointer, targets: set[Target]) -> Pointer:
     """A result's type with the memory it leads to, where that is known: callers keep watch on packet references."""
     spaces = [target for target in targets if isinstance(target, Space)]
-    if not spaces or declared.space is not Space.STACK or not isinstance(declared.to, Struct | Array):
+    if not spaces or declared.space is not Space.STACK:
         return declared
     space = Space.PACKET if Space.PACKET in spaces else spaces[0]
     return Pointer(declared.to, space, declared.nullable)

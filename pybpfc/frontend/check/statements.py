@@ -463,7 +463,7 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 
 
 _WITH_EFFECTS = (
-    *(t.CallFunction, t.CallHelper, t.CallKernel, t.MapMethod),
+    *(t.CallFunction, t.CallHelper, t.CallKernel, t.NewDynptr, t.MapMethod),
     *(t.AtomicOperation, t.Printing, t.Assignment),
 )
 

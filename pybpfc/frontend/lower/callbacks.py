@@ -69,7 +69,9 @@ def _own_loops(node: Any) -> Iterator[t.CallbackLoop]:
 def _children(node: Any) -> Iterator[Any]:
     if isinstance(node, tuple | list):
         yield from node
-    elif isinstance(node, t.Stmt | t.Expr | t.MatchCase | t.RangeSource | t.MapSource | t.WhileSource):
+    elif isinstance(
+        node, t.Stmt | t.Expr | t.MatchCase | t.RangeSource | t.MapSource | t.MessageSource | t.WhileSource
+    ):
         yield from (getattr(node, name) for name in fields(node))
 
 
@@ -175,6 +177,9 @@ def lower_callback_loop(low: Lowering, s: t.CallbackLoop) -> None:
     if isinstance(s.source, t.MapSource):
         arguments = (MapPointer(s.source.map), FunctionPointer(name), context, low.constant(U64, 0))
         b.helper(HELPERS["bpf_for_each_map_elem"], arguments, I64)
+    elif isinstance(s.source, t.MessageSource):
+        taken = (MapPointer(s.source.map), FunctionPointer(name), context, low.constant(U64, 0))
+        b.helper(HELPERS["bpf_user_ringbuf_drain"], taken, I64)
     else:
         # a body that never runs is removed by the verifier, which then misses it here (EFAULT): so the call goes too,
         # and takes the body's address with it as long as it is not one call for two loops
@@ -268,6 +273,8 @@ def _body_function(low: Lowering, s: t.CallbackLoop, name: str) -> None:
         key, value = declaration.key or U32, declaration.value or U64
         kinds = [("map", Pointer(VOID, Space.MAP)), ("key", Pointer(key, Space.MAP_VALUE))]
         kinds += [("value", Pointer(value, Space.MAP_VALUE))]
+    if isinstance(s.source, t.MessageSource):
+        kinds = [("message", Pointer(VOID, Space.STACK))]
     params = [ir.new_local(n, k, s.span) for n, k in (*kinds, ("frame", Pointer(VOID, Space.STACK)))]
     for index, local in enumerate(params):
         local.param = index
@@ -277,7 +284,8 @@ def _body_function(low: Lowering, s: t.CallbackLoop, name: str) -> None:
     prepare_frame(inner, _inside(s))
     b = inner.b
     b.place(b.new_block("entry"))
-    _set_unknown(inner, params)
+    if not isinstance(s.source, t.MessageSource):
+        _set_unknown(inner, params)
     following, broken = b.new_block("loop.next"), b.new_block("loop.break")
     _set_variables(inner, s.source, params)
     inner.loops.append(LoopBlocks(broken, following))
@@ -311,14 +319,34 @@ def _set_variables(low: Lowering, source: t.LoopSource, params: list[Local]) -> 
             b.place(ended)
             b.ret(low.constant(I64, 1))
             b.place(body)
+        case t.MessageSource():
+            _read_message(low, source, b.read(params[0]))
         case t.MapSource():
             if source.key is not None:
-                low.write_variable(source.key, _entry_part(low, b.read(params[1]), copy=True))
+                low.write_variable(source.key, entry_part(low, b.read(params[1]), copy=True))
             if source.value is not None:
-                low.write_variable(source.value, _entry_part(low, b.read(params[2]), copy=False))
+                low.write_variable(source.value, entry_part(low, b.read(params[2]), copy=False))
 
 
-def _entry_part(low: Lowering, pointer: Value, *, copy: bool) -> Value:
+def _read_message(low: Lowering, source: t.MessageSource, dynptr: Value) -> None:
+    """Copy a message into the loop's variable; one that is too short for its type is passed over."""
+    b, kind = low.b, source.map.declaration.value or U64
+    slot = b.address_of(low.slot("message", kind))
+    nothing = low.constant(U64, 0)
+    given = (slot, low.constant(U32, size_of(kind)), dynptr, nothing, nothing)
+    failed = b.helper(HELPERS["bpf_dynptr_read"], given, I64)
+    assert failed is not None
+    low.unknown = low.slot("unknown", U64)
+    b.write(low.unknown, b.convert(b.arith(ArithOp.XOR, b.opaque(failed), failed), U64))
+    whole, short = b.new_block("message"), b.new_block("message.short")
+    b.branch(b.compare(Predicate.EQ, failed, low.constant(I64, 0)), whole, short)
+    b.place(short)
+    b.ret(low.constant(I64, 0))
+    b.place(whole)
+    low.write_variable(source.variable, slot if isinstance(kind, Struct | Array) else load(low, slot, kind))
+
+
+def entry_part(low: Lowering, pointer: Value, *, copy: bool) -> Value:
     """A key or value: a number, a copy of a struct (keys cannot be written to), or the struct itself."""
     assert isinstance(pointer.type, Pointer)
     kind = pointer.type.to

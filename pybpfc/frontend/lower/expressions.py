@@ -28,6 +28,7 @@ from pybpfc.frontend.lower.memory import (
     store_field,
 )
 from pybpfc.frontend.lower.reductions import lower_reduction
+from pybpfc.frontend.lower.timers import lower_timer_callback
 from pybpfc.ir.module import Block
 from pybpfc.ir.ops import ArithOp, Const, GlobalPointer, MapPointer, Predicate, Value
 from pybpfc.lang.types import (
@@ -79,6 +80,8 @@ def lower_address(low: Lowering, e: t.Expr) -> Value:
             return _new_struct(low, e)
         case t.NewArray():
             return _new_array(low, e)
+        case t.NewDynptr():
+            return _new_dynptr(low, e)
         case t.CallFunction():
             slot = low.slot("result", e.type)
             _call_function(low, e, low.b.address_of(slot))
@@ -124,6 +127,14 @@ def _new_struct(low: Lowering, e: t.NewStruct) -> Value:
     for field, expr, value in values:
         _set_field(low, pointer, e.struct, field, expr, value)
     return low.b.address_of(slot)
+
+
+def _new_dynptr(low: Lowering, e: t.NewDynptr) -> Value:
+    args = [lower_value(low, a) for a in e.args]
+    pointer = low.b.address_of(low.slot("dynptr", e.type))
+    low.b.span = e.span
+    low.b.helper(e.helper, (*args, pointer), I64)
+    return pointer
 
 
 def _is_scalar(e: t.Expr) -> bool:
@@ -462,6 +473,7 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.Member: _read_place,
     t.Element: _read_place,
     t.MapObject: _map_object,
+    t.TimerCallback: lower_timer_callback,
     t.ContextMember: _context_member,
     t.ContextString: _context_string,
     t.PacketAt: _packet_at,

@@ -170,6 +170,20 @@ class UserRingBuffer(EventMap):
             raise self.refused(errno.ENOSPC)
         self._samples.append(bytes(value))
 
+    def send(self, message: bytes, timeout: float | None = 0) -> bool:
+        """Write a sample, as user space does; False when there is no room. No program runs meanwhile to make some."""
+        if -(-(len(message) + HEADER) // 8) * 8 > self.max_entries:
+            raise ValueError(
+                f"a message of {len(message)} bytes does not fit `{self.name}`, which has {self.max_entries}"
+            )
+        try:
+            self.push(message)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return False
+        return True
+
     def next_sample(self) -> bytes | None:
         """Take the next sample."""
         return self._samples.popleft() if self._samples else None
