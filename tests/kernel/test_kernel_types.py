@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import kernel_types_programs as programs
 import pytest
@@ -125,11 +125,26 @@ def test_arguments_of_tracepoints(case: str, tmp_path: Path) -> None:
 LINE = struct.Struct("<iiiiQ16s")
 
 
+@bpf.struct
+class Line:
+    pid: bpf.i32
+    others: Annotated[bytes, 20]
+    comm: Annotated[str, 16]
+
+
+@bpf.struct
+class Odd:
+    part: Annotated[bytes, 17]
+
+
 @described
 @pytest.mark.parametrize("name", ["by_context", "by_name"])
 def test_iterators(name: str, tmp_path: Path) -> None:
     with loaded(programs.ITERATORS, tmp_path, attach=False) as obj, obj.programs[name].attach() as link:
         seen = {line[0]: line for line in LINE.iter_unpack(link.read())}
+        assert {record.pid for record in link.records(Line)} >= {os.getpid(), os.getppid()}
+        with pytest.raises(bpf.CodecError, match="`Odd` of 17 bytes"):
+            link.records(Odd)
     compared = 0
     for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
         try:

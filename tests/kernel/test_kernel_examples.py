@@ -1,0 +1,140 @@
+"""The example tools that read the kernel's types: one object of each on all kernels, checked by what the system says."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernel_support import EXAMPLES, cgroup, cgroup_root, from_example
+
+import pybpfc as bpf
+
+sys.path.insert(0, str(EXAMPLES))
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the kernel tells no types")
+
+needs_compiler = pytest.mark.skipif(
+    importlib.util.find_spec("llvmlite") is None, reason="programs with this kernel's types are compiled on it"
+)
+
+TICK = 10**9 // os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def example(name: str, folder: Path, **options: Any) -> Iterator[Any]:
+    """The example's object, loaded."""
+    path = folder / f"{name}.o"
+    path.write_bytes(from_example(name))
+    with bpf.load(str(path), **options) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def process(code: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of Python code that has said that it is ready, by a line."""
+    command = [sys.executable, "-c", code]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline().strip() == "ready"
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+READY = "import sys; print('ready', flush=True); sys.stdin.read()"
+THREADS = "import threading, time; [threading.Thread(target=time.sleep, args=(60,)).start() for _ in range(3)]\n"
+NAMESPACE = "import ctypes; assert ctypes.CDLL(None).unshare(0x40000000) == 0\n"
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
+
+
+def ended(pid: int) -> None:
+    """Wait until a process is a zombie."""
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def stopped(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+
+
+def check_task(task: Any) -> None:
+    """A row of the list is what /proc says."""
+    status = status_of(task.pid)
+    start = int(Path(f"/proc/{task.pid}/stat").read_text().rpartition(")")[2].split()[19])
+    assert (task.comm, task.ppid, task.letter) == (status["Name"], int(status["PPid"]), status["State"][0])
+    assert (task.uid, task.threads, task.start // TICK) == (
+        int(status["Uid"].split()[0]),
+        int(status["Threads"]),
+        start,
+    )
+    if task.letter != "Z":
+        assert task.network == os.stat(f"/proc/{task.pid}/ns/net").st_ino
+
+
+def test_tasks(tmp_path: Path) -> None:
+    import tasks
+
+    user = "import os; os.setuid(65534)\n"
+    kinds = (READY, user + READY, THREADS + READY, NAMESPACE + READY, READY, "print('ready', flush=True)")
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(process(code)).pid for code in kinds]
+        stopped(children[4])
+        ended(children[5])
+        obj = stack.enter_context(example("tasks", tmp_path, attach=False))
+        found = {task.pid: task for task in stack.enter_context(obj.walk.attach()).records(tasks.Task)}
+        for pid in [os.getpid(), *children]:
+            if pid != os.getpid():
+                _wait_for_sleep(pid)
+                check_task(found[pid])
+        assert [found[pid].letter for pid in children] == ["S", "S", "S", "S", "T", "Z"]
+        assert found[os.getpid()].letter == "R"
+        assert found[children[2]].threads == 4
+        assert found[children[1]].uid == 65534
+        assert found[children[3]].network != found[children[0]].network
+
+
+def _wait_for_sleep(pid: int) -> None:
+    for _ in range(500):
+        if status_of(pid)["State"][0] != "R":
+            return
+        time.sleep(0.01)
+
+
+def test_tasks_shows_cgroups(tmp_path: Path) -> None:
+    import tasks
+
+    with cgroup() as path, process(READY) as child, example("tasks", tmp_path, attach=False) as obj:
+        Path(path, "cgroup.procs").write_text(str(child.pid))
+        try:
+            with obj.walk.attach() as link:
+                found = {task.pid: task for task in link.records(tasks.Task)}
+            assert (found[child.pid].cgroup, found[child.pid].cgroup_name) == (os.stat(path).st_ino, Path(path).name)
+        finally:
+            Path(cgroup_root() or "", "cgroup.procs").write_text(str(child.pid))
+
+
+@needs_compiler
+@pytest.mark.parametrize("arguments", [[], ["--uid", "0", "--interval", "0.05", "--duration", "0.2"]])
+def test_tasks_prints_a_table(arguments: list[str]) -> None:
+    run = [sys.executable, str(EXAMPLES / "tasks.py"), *arguments]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert sum(row[0] == "PID" for row in rows) >= (2 if arguments else 1)
+    assert [str(os.getpid()), str(os.getppid()), str(os.getuid())] in [row[:3] for row in rows]
