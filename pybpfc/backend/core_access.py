@@ -84,7 +84,7 @@ def _chain(f: FunctionEmitter, pointer: str, struct: Struct, path: Path) -> str:
             assert isinstance(at, Struct)
             pointer = _member(f, pointer, at, step)
         else:
-            pointer = _call(f, "array", pointer, f"i32 1, i32 {step}", at, "i32, i32")
+            pointer = _call(f, "array", pointer, f"i32 1, i32 {step}", at, "i32, i32", element="[0 x i8]")
         at = following(at, step)
     return pointer
 
@@ -92,17 +92,18 @@ def _chain(f: FunctionEmitter, pointer: str, struct: Struct, path: Path) -> str:
 def _member(f: FunctionEmitter, pointer: str, struct: Struct, field: Field) -> str:
     index = f.debug.used.index(struct, field)
     if struct.union:
-        return _call(f, "union", pointer, f"i32 {index}", struct, "i32", typed=False)
-    return _call(f, "struct", pointer, f"i32 0, i32 {index}", struct, "i32, i32")
+        return _call(f, "union", pointer, f"i32 {index}", struct, "i32")
+    return _call(f, "struct", pointer, f"i32 0, i32 {index}", struct, "i32, i32", element="{ i8 }")
 
 
 def _call(
-    f: FunctionEmitter, kind: str, pointer: str, rest: str, of: Type, parameters: str, *, typed: bool = True
+    f: FunctionEmitter, kind: str, pointer: str, rest: str, of: Type, parameters: str, *, element: str = ""
 ) -> str:
+    """`element`: LLVM leaves a `getelementptr` of this type behind, unused, which has to be a valid one."""
     name = f"@llvm.preserve.{kind}.access.index.p0.p0"
     f.owner.declared.add(f"declare ptr {name}(ptr, {parameters})")
-    element = "elementtype(i8) " if typed else ""
-    return f.make(f"call ptr {name}(ptr {element}{pointer}, {rest}), !llvm.preserve.access.index {f.debug.type(of)}")
+    typed = f"elementtype({element}) " if element else ""
+    return f.make(f"call ptr {name}(ptr {typed}{pointer}, {rest}), !llvm.preserve.access.index {f.debug.type(of)}")
 
 
 def emit_query(f: FunctionEmitter, op: ops.CoreQuery) -> None:

@@ -52,7 +52,13 @@ class signal_struct:
 
 
 @bpf.kernel_struct
+class sched_entity:
+    vruntime: u64
+
+
+@bpf.kernel_struct
 class task_struct:
+    se: bpf.Embedded[sched_entity]
     pid: i32
     tgid: i32
     comm: Annotated[str, 16]
@@ -189,6 +195,26 @@ def raw(task: task_struct, before: i32, program: linux_binprm) -> int:
     return 0
 """
 )
+CONDITIONS = (
+    TYPES
+    + ROWS
+    + """
+
+parent: bpf.Const[i32] = 0
+
+
+@bpf.tp_btf("sched_process_exec")
+def prog(task: task_struct, before: i32) -> int:
+    if (first and before) or (wanted and task.se.vruntime < wanted):
+        return 0
+    if task.real_parent.tgid != parent:
+        return 0
+    if parent and task.signal.pids[3].numbers[0].nr and task.pid:
+        rows[1] = Row(pid=task.tgid)
+    return 0
+"""
+)
+
 _PARAMETERS = "task: task_struct, before: i32, program: linux_binprm"
 EXECS = {
     "annotated": TYPES + ARGUMENTS,

@@ -90,6 +90,15 @@ def test_the_current_task(case: str, tmp_path: Path) -> None:
 
 
 @described
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_fields_in_conditions(wrong: int, tmp_path: Path) -> None:
+    with loaded(programs.CONDITIONS, tmp_path, parent=os.getpid() + wrong) as obj:
+        with subprocess.Popen(["/bin/true"]) as child:
+            child.wait()
+        assert [row.pid for row in obj.maps["rows"].values()] == ([] if wrong else [child.pid])
+
+
+@described
 def test_loads_are_direct() -> None:
     """What the verifier follows needs no helper but for text, bit-fields and variable indices."""
     calls = {case: _calls(from_python(source)) for case, source in programs.CURRENT_TASK.items()}
@@ -134,7 +143,7 @@ class Line:
 
 @bpf.struct
 class Odd:
-    part: Annotated[bytes, 17]
+    part: Annotated[bytes, 4099]
 
 
 @described
@@ -143,7 +152,7 @@ def test_iterators(name: str, tmp_path: Path) -> None:
     with loaded(programs.ITERATORS, tmp_path, attach=False) as obj, obj.programs[name].attach() as link:
         seen = {line[0]: line for line in LINE.iter_unpack(link.read())}
         assert {record.pid for record in link.records(Line)} >= {os.getpid(), os.getppid()}
-        with pytest.raises(bpf.CodecError, match="`Odd` of 17 bytes"):
+        with pytest.raises(bpf.CodecError, match="`Odd` of 4099 bytes"):
             link.records(Odd)
     compared = 0
     for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
