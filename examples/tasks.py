@@ -63,8 +63,8 @@ def main() -> None:
     parser.add_argument("--interval", type=float, help="again after so many seconds")
     parser.add_argument("--duration", type=float, help="end after this many seconds")
     options = parser.parse_args()
-    end = time.monotonic() + options.duration if options.duration else None
     with bpf.load(attach=False) as obj, obj.walk.attach() as link:
+        end = time.monotonic() + options.duration if options.duration else None
         try:
             while True:
                 print(f"{'PID':<8}{'PPID':<8}{'UID':<7}{'S':<3}{'THREADS':<9}{'AGE':>9}  {'CGROUP':<24}COMM")

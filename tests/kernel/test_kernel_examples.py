@@ -6,21 +6,24 @@ import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from kernel_support import EXAMPLES, cgroup, cgroup_root, from_example
+from kernel_support import EXAMPLES, cgroup, cgroup_root, from_example, in_network_namespace
 
 import pybpfc as bpf
 
 sys.path.insert(0, str(EXAMPLES))
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the kernel tells no types")
+
+T = TypeVar("T")
 
 needs_compiler = pytest.mark.skipif(
     importlib.util.find_spec("llvmlite") is None, reason="programs with this kernel's types are compiled on it"
@@ -36,6 +39,11 @@ def example(name: str, folder: Path, **options: Any) -> Iterator[Any]:
     path.write_bytes(from_example(name))
     with bpf.load(str(path), **options) as found:
         yield found
+
+
+def as_declared(cls: type[T], event: Any) -> T:
+    """An event, whose class the loader has made from the object, as the example's own class."""
+    return cls(**{name: getattr(event, name) for name in cls.__annotations__})
 
 
 @contextlib.contextmanager
@@ -130,7 +138,7 @@ def test_tasks_shows_cgroups(tmp_path: Path) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("arguments", [[], ["--uid", "0", "--interval", "0.05", "--duration", "0.2"]])
+@pytest.mark.parametrize("arguments", [[], ["--uid", "0", "--interval", "0.05", "--duration", "0.3"]])
 def test_tasks_prints_a_table(arguments: list[str]) -> None:
     run = [sys.executable, str(EXAMPLES / "tasks.py"), *arguments]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
@@ -138,3 +146,41 @@ def test_tasks_prints_a_table(arguments: list[str]) -> None:
     rows = [line.split() for line in done.stdout.splitlines()]
     assert sum(row[0] == "PID" for row in rows) >= (2 if arguments else 1)
     assert [str(os.getpid()), str(os.getppid()), str(os.getuid())] in [row[:3] for row in rows]
+
+
+def connections() -> list[tuple[bool, str, int, str, int]]:
+    """Connect to a listener and to a closed port, by IPv4 and IPv6; what the sockets say about it."""
+    out = []
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as listener:
+            listener.bind((host, 0))
+            listener.listen()
+            with socket.create_connection(listener.getsockname()[:2]) as client:
+                out.append((True, *client.getsockname()[:2], *client.getpeername()[:2]))
+            closed = out[-1][4]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, closed))
+        out.append((False, host, 0, host, closed))
+    return out
+
+
+def test_tcpconnect(tmp_path: Path) -> None:
+    def work() -> None:
+        with example("tcpconnect", tmp_path, only_pid=os.getpid()) as obj:
+            made = connections()
+            time.sleep(0.05)
+            found = obj.maps["events"].poll(timeout=2)
+            network = os.stat("/proc/thread-self/ns/net").st_ino
+            assert (len(obj.maps["attempts"]), obj.globals.dropped) == (0, 0)
+        import tcpconnect
+
+        for event, (connected, source, source_port, destination, port) in zip(found, made, strict=True):
+            shown = as_declared(tcpconnect.Connection, event)
+            assert (shown.connected, shown.network) == (connected, network)
+            assert (shown.source, shown.destination, shown.port) == (source, destination, port)
+            assert not connected or shown.source_port == source_port
+            who = shown.attempt
+            assert (who.pid, who.uid, who.comm) == (os.getpid(), os.getuid(), status_of(os.getpid())["Name"])
+            assert 0 < shown.nanoseconds < 10**9
+
+    in_network_namespace(work)
