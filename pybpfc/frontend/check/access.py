@@ -35,6 +35,7 @@ from pybpfc.frontend.symbols import (
 from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.functions import Kfunc
 from pybpfc.lang.kernel_names import KernelFunction
+from pybpfc.lang.kernel_types import KernelStruct
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
 
@@ -152,6 +153,8 @@ def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct
     from pybpfc.frontend.check.kernel_types import foreign_member, unknown_field
 
     field = struct.find(node.attr)
+    if isinstance(struct, KernelStruct) and not struct.declared:
+        c.unit.note_kernel_types()
     if field is None and struct.kernel:
         return unknown_field(c, struct, node.attr, c.name_span(node))
     if field is None:

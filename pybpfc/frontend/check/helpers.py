@@ -98,10 +98,7 @@ def _kernel_object(c: FunctionChecker, helper: Helper, type: Type) -> Type:
     if not isinstance(type, Pointer) or type.space is not Space.BTF or type.to != VOID or not name.isidentifier():
         return type
     declared = c.unit.kernel_struct(c.captured, name)
-    if declared is None:
-        c.unit.note_kernel_types()
-        declared = kernel_struct(name)
-    return Pointer(declared, Space.BTF, type.nullable)
+    return Pointer(declared if declared is not None else kernel_struct(name), Space.BTF, type.nullable)
 
 
 def available(c: FunctionChecker, span: Span, helper: Helper) -> bool:

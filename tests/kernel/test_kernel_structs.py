@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import kernel_types_programs as programs
+import kernel_structs_programs as programs
 import pytest
 from kernel_support import LIBC, from_python
 
