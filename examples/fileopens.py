@@ -6,18 +6,20 @@ import argparse
 import errno
 import os
 import time
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import pybpfc as bpf
-from pybpfc import i8, i32, u32, u64
+from pybpfc import i32, u32, u64
 from pybpfc.stdlib import task
+
+Path: TypeAlias = Annotated[str, 256]
 
 
 @bpf.struct
 class Request:
     folder: i32
     flags: i32
-    path: bpf.UserPtr[i8]
+    path: bpf.UserPtr[Path]
 
 
 @bpf.struct
@@ -28,7 +30,7 @@ class Opening:
     folder: i32
     flags: i32
     comm: Annotated[str, 16]
-    path: Annotated[str, 256]
+    path: Path
 
 
 requests = bpf.HashMap[u32, Request](max_entries=10_240)
@@ -39,7 +41,7 @@ dropped: bpf.Global[u64] = 0
 
 
 @bpf.ksyscall("openat")
-def on_call(folder: i32, path: bpf.UserPtr[i8], flags: i32) -> int:
+def on_call(folder: i32, path: bpf.UserPtr[Path], flags: i32) -> int:
     if not only_pid or task.current_pid() == only_pid:
         requests[task.current_tid()] = Request(folder=folder, flags=flags, path=path)
     return 0
@@ -63,7 +65,7 @@ def on_return(ret: i32) -> int:
             event.folder = request.folder
             event.flags = request.flags
             event.comm = task.current_comm()
-            event.path = request.path
+            event.path = request.path.value
             events.submit(event)
     del requests[thread]
     return 0

@@ -132,6 +132,20 @@ def require(section: str) -> None:
         pytest.skip(f"this kernel does not load `{section}` programs (they came with {answer.since})")
 
 
+def require_kprobes() -> None:
+    """Skip where the kernel has no kprobes."""
+    if not os.path.isdir("/sys/bus/event_source/devices/kprobe"):
+        pytest.skip("this kernel has no kprobes")
+
+
+def require_lsm() -> None:
+    """Skip unless security hooks are asked of programs."""
+    require("lsm")
+    lsms = Path("/sys/kernel/security/lsm")
+    if lsms.exists() and "bpf" not in lsms.read_text():
+        pytest.skip("this kernel was started without the bpf security module")
+
+
 # ---------------------------------------------------------------------------------- namespaces
 
 CLONE_NEWNET = 0x40000000

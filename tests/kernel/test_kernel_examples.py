@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import signal
@@ -15,7 +16,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from kernel_support import EXAMPLES, cgroup, cgroup_root, from_example, in_network_namespace
+from kernel_support import (
+    EXAMPLES,
+    cgroup,
+    cgroup_root,
+    from_example,
+    in_network_namespace,
+    require,
+    require_kprobes,
+    require_lsm,
+)
 
 import pybpfc as bpf
 
@@ -184,3 +194,77 @@ def test_tcpconnect(tmp_path: Path) -> None:
             assert 0 < shown.nanoseconds < 10**9
 
     in_network_namespace(work)
+
+
+def test_filetop(tmp_path: Path) -> None:
+    from_example("filetop")
+    require("fexit")
+    path = tmp_path / "measured"
+    with example("filetop", tmp_path, only_pid=os.getpid()) as obj:
+        with path.open("wb", buffering=0) as file:
+            written = sum(file.write(bytes(size)) for size in (1, 4000, 100_000))
+        with path.open("rb", buffering=0) as file:
+            read = sum(len(file.read(size)) for size in (10, 50_000, 1_000_000, 5))
+        found = {use.inode: (use, traffic) for use, traffic in obj.maps["uses"].items()}
+    use, traffic = found[path.stat().st_ino]
+    device = path.stat().st_dev
+    assert (use.pid, use.device) == (os.getpid(), os.major(device) << 20 | os.minor(device))
+    assert (traffic.bytes_read, traffic.bytes_written) == (read, written)
+    assert (traffic.name, traffic.folder, traffic.comm) == (path.name, tmp_path.name, status_of(os.getpid())["Name"])
+
+
+def test_fileopens(tmp_path: Path) -> None:
+    from_example("fileopens")
+    require_kprobes()
+    path = tmp_path / "opened"
+    path.touch()
+    with example("fileopens", tmp_path, only_pid=os.getpid()) as obj:
+        fd = os.open(path, os.O_RDWR)
+        folder = os.open(tmp_path, os.O_DIRECTORY)
+        with pytest.raises(FileNotFoundError):
+            os.open("nowhere", os.O_RDONLY, dir_fd=folder)
+        os.close(fd)
+        os.close(folder)
+        found = {event.path: event for event in obj.maps["events"].poll(timeout=2)}
+        assert (len(obj.maps["requests"]), obj.globals.dropped) == (0, 0)
+    assert found[str(path)].result == fd
+    assert found[str(path)].flags & os.O_ACCMODE == os.O_RDWR
+    assert (found[str(tmp_path)].result, found[str(tmp_path)].flags & os.O_DIRECTORY) == (folder, os.O_DIRECTORY)
+    assert (found["nowhere"].result, found["nowhere"].folder) == (-errno.ENOENT, folder)
+    assert all((event.pid, event.uid) == (os.getpid(), os.getuid()) for event in found.values())
+
+
+READS = "import sys\ntry: print(open(sys.argv[1]).read())\nexcept PermissionError: print('refused')\n"
+
+
+def reads(path: Path, group: str | None = None) -> tuple[int, str]:
+    """The pid of a process that reads a file, of a cgroup if given, and what it gets."""
+    join = f"open({group + '/cgroup.procs'!r}, 'w').write('0')\n" if group else ""
+    command = [sys.executable, "-c", join + READS, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        return child.pid, child.communicate()[0].strip()
+
+
+def test_lsm_guard(tmp_path: Path) -> None:
+    import lsm_guard
+
+    from_example("lsm_guard")
+    require_lsm()
+    guarded, other = tmp_path / "guarded", tmp_path / "other"
+    guarded.write_text("secret")
+    other.write_text("open to all")
+    device, inode = lsm_guard.place_of(str(guarded))
+    with cgroup() as group:
+        number = os.stat(group).st_ino
+        with example("lsm_guard", tmp_path, device=device, inode=inode, only_cgroup=number) as obj:
+            pid, seen = reads(guarded, group)
+            assert seen == "refused"
+            assert reads(other, group)[1] == "open to all"
+            assert reads(guarded)[1] == "secret"
+            found = obj.maps["events"].poll(timeout=2)
+        assert [(event.pid, event.uid, event.name) for event in found] == [(pid, os.getuid(), "guarded")]
+        assert reads(guarded, group)[1] == "secret"
+    with example("lsm_guard", tmp_path, device=device, inode=inode, only_pid=os.getpid()):
+        assert reads(guarded)[1] == "secret"
+        with pytest.raises(PermissionError):
+            guarded.read_text()

@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.contexts import MACHINE, registers
+from pybpfc.abi.program_types import result_rule
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
@@ -49,7 +50,9 @@ PROBES = frozenset({"kprobe", "kretprobe", "uprobe", "uretprobe"})
 
 SYSCALLS = frozenset({"ksyscall", "kretsyscall"})
 RETURNS = frozenset({"kretprobe", "uretprobe", "kretsyscall"})
-WITH_RESULT = frozenset({"fexit", "fmod_ret"})
+WITH_RESULT = frozenset({"fexit", "fmod_ret", "lsm"})
+"""Hooks whose programs may take the function's result, or that of the programs before, as a last argument `ret`."""
+
 HOOKS = TYPED | PROBES | SYSCALLS | {"raw_tracepoint", "iter"}
 
 MAX_ARGUMENTS = 12
@@ -116,7 +119,13 @@ def bind_arguments(c: FunctionChecker, program: Program[..., Any], context: t.Va
     if arguments is None:
         return None
     used = {node.id for node in ast.walk(c.node) if isinstance(node, ast.Name)}
-    return [_bind(c, argument, context) for argument in arguments if argument.name in used]
+    bound = [_bind(c, argument, context) for argument in arguments if argument.name in used]
+    rule = result_rule(program.section)
+    if program.hook == "lsm" and rule.min is not None and rule.max is not None:
+        for variable in (statement.variable for statement in bound if isinstance(statement, t.Bind)):
+            if variable.name == "ret":  # the program before has kept to the rule, and the verifier knows
+                c.require_flow().limit(variable, rule.min, rule.max)
+    return bound
 
 
 def _arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variable) -> list[Argument] | None:
@@ -158,7 +167,7 @@ def _missing(c: FunctionChecker, hook: str, target: str) -> None:
     words = target.split("_")
     pattern = "_".join(words[: max(1, len(words) // 2)]) + "*"
     span = c.captured.source.span(c.captured.node.decorator_list[0])
-    listed = "lsm" if hook == "lsm_cgroup" else "fentry" if hook in WITH_RESULT else hook
+    listed = {"lsm_cgroup": "lsm", "fexit": "fentry", "fmod_ret": "fentry"}.get(hook, hook)
     c.emit(catalog.MissingHookTarget(_KINDS.get(hook, "function"), target, listed, pattern).at(span))
 
 
@@ -174,6 +183,9 @@ def _place(
             return None
         return _RESULT[MACHINE], False
     is_result = hook in WITH_RESULT and node.arg == "ret" and index == count - 1
+    if is_result and prototype is not None and prototype.result == VOID:
+        c.error(catalog.ProgramSignature(program.name, f"`{program.target}` has no result"), span)
+        return None
     if is_result and known is not None:
         index = known
     elif known is not None and index >= known:

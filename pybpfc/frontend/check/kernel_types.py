@@ -11,7 +11,16 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import resolve_static
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import FOREIGN, coerce, describe, may_be_none, place, space_of, to_number
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    space_of,
+    to_number,
+)
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.symbols import Namespace, TypeSymbol
 from pybpfc.ir.ops import CoreKind
@@ -46,8 +55,11 @@ def reading(c: FunctionChecker, node: ast.AST, space: Space) -> bool:
 
 def through_pointer(c: FunctionChecker, node: ast.Attribute, base: t.Expr, pointer: Pointer) -> t.Expr:
     """`p.field` or `p.value` where `p` leads to the kernel or to user space."""
-    from pybpfc.frontend.check.access import member
+    from pybpfc.frontend.check.access import has_field, member
 
+    own = is_aggregate(pointer.to) and not is_kernel(pointer.to)
+    if node.attr == "value" and own and not has_field(pointer.to, "value"):
+        return place(base) if reading(c, node, pointer.space) else t.Invalid(c.span(node), ERROR)
     if isinstance(pointer.to, Struct):
         return member(c, node, place(base), pointer.to)
     if isinstance(pointer.to, Void):
@@ -83,8 +95,8 @@ def seen_from(space: Space, type: Type) -> Type:
 
 
 def pointer_element(c: FunctionChecker, node: ast.Subscript, base: t.Expr, pointer: Pointer, index: t.Expr) -> t.Expr:
-    """`p[i]` where `p` leads to numbers or pointers of the kernel or of user space."""
-    if not is_scalar(pointer.to):
+    """`p[i]` where `p` leads to numbers, pointers or structs of the kernel or of user space."""
+    if not is_scalar(pointer.to) and not isinstance(pointer.to, Struct):
         return c.error(catalog.UntypedPointer(str(pointer)), node)
     if not reading(c, node, pointer.space):
         return t.Invalid(c.span(node), ERROR)
