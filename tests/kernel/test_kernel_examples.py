@@ -268,3 +268,43 @@ def test_lsm_guard(tmp_path: Path) -> None:
         assert reads(guarded)[1] == "secret"
         with pytest.raises(PermissionError):
             guarded.read_text()
+
+
+def test_openfiles(tmp_path: Path) -> None:
+    import openfiles
+
+    path = tmp_path / "held open"
+    path.write_text("some text")
+    os.utime(path, ns=(5, 1_234_567_890_123_456_789))
+    with contextlib.ExitStack() as stack:
+        ends = os.pipe()
+        for fd in ends:
+            stack.callback(os.close, fd)
+        fd = stack.enter_context(path.open("r+")).fileno()
+        obj = stack.enter_context(example("openfiles", tmp_path, attach=False))
+        link = stack.enter_context(obj.walk.attach(pid=os.getpid()))
+        found = {held.fd: held for held in link.records(openfiles.OpenFile)}
+        for held in found.values():
+            assert (held.pid, held.comm) == (os.getpid(), status_of(os.getpid())["Name"])
+            if "bpf_iter" in held.path:
+                continue  # the walk itself
+            status = os.fstat(held.fd)
+            assert (held.inode, held.size, held.mode) == (status.st_ino, status.st_size, status.st_mode)
+            if held.kind != "chr":  # a terminal's times are those of its driver
+                assert held.seconds * 10**9 + held.nanoseconds == status.st_mtime_ns
+        assert (found[fd].seconds, found[fd].nanoseconds) == divmod(1_234_567_890_123_456_789, 10**9)
+        assert (found[fd].path, found[fd].flags & os.O_ACCMODE, found[fd].kind) == (str(path), os.O_RDWR, "reg")
+        assert found[ends[0]].path == os.readlink(f"/proc/self/fd/{ends[0]}")
+        assert set(found) >= {fd, *ends}
+
+
+@needs_compiler
+def test_openfiles_prints_a_table() -> None:
+    run = [sys.executable, str(EXAMPLES / "openfiles.py"), "--pid", str(os.getpid())]
+    with open("/etc/hostname") as file:
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        row = next(line for line in done.stdout.splitlines() if line.endswith(" /etc/hostname"))
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(os.fstat(file.fileno()).st_mtime))
+        assert row.split()[0] == str(os.getpid())
+        assert when in row

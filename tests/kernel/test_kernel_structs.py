@@ -107,6 +107,11 @@ def test_loads_are_direct() -> None:
     assert calls["loads, declared"]["bpf_probe_read_kernel"] < calls["probes, declared"]["bpf_probe_read_kernel"]
 
 
+@described
+def test_annotations_keep_what_the_verifier_knows() -> None:
+    assert "bpf_probe_read_kernel" not in _calls(from_python(programs.ITERATORS))
+
+
 def _calls(elf: bytes) -> dict[str, int]:
     from pybpfc.abi.helpers import HELPERS
 

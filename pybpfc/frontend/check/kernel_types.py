@@ -141,12 +141,12 @@ def coerce_kernel_pointer(e: t.Expr, to: Pointer) -> t.Expr | None:
     return None
 
 
-def held_kernel_pointer(value: t.Expr | None, struct: Struct) -> Pointer:
+def held_kernel_pointer(value: t.Expr | None, type: Type) -> Pointer:
     """The type of a variable annotated as a kernel struct: it keeps what the verifier knows of its first value."""
-    space, nullable = Space.KERNEL, False
+    held = type if isinstance(type, Pointer) else Pointer(type, Space.KERNEL)
     if value is not None and isinstance(value.type, Pointer) and value.type.space is Space.BTF:
-        space = Space.BTF
-    return Pointer(struct, space, nullable)
+        return Pointer(held.to, Space.BTF, held.nullable)
+    return held
 
 
 def check_cast(c: FunctionChecker, node: ast.Call) -> t.Expr:
