@@ -86,7 +86,8 @@ def test_the_current_task(case: str, tmp_path: Path) -> None:
     assert row.session == os.getsid(0)
     assert row.number == os.getpid()
     assert row.reset == 1
-    assert row.same == 2 | 4 | 8
+    assert row.same & 63 == 2 | 4 | 8 | 16
+    assert bool(row.same & 64) == (row.exe in ("python3.11", "python3.12", "python3.13"))
 
 
 @described

@@ -207,7 +207,8 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     if isinstance(base.type, Pointer) and isinstance(base.type.to, ContextType) and func.attr == "packet":
         return _packet(c, node, base, base.type.to)
     target = place(base)
-    if isinstance(target.type, Array) and target.type.view is View.STR and func.attr == "startswith":
+    text = isinstance(target.type, Array) and target.type.view is View.STR
+    if func.attr == "startswith" and (text or _leads_to_text(target)):
         return _startswith(c, node, target)
     if isinstance(target.type, Struct) and target.type.cls is not None:
         method = c.unit.method(target.type.cls, func.attr)
@@ -215,6 +216,13 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
             check_not_released(c, base)
             return call_function(c, node, method, base)
     return c.error(catalog.NoSuchMethod(describe(target), func.attr), c.name_span(func))
+
+
+def _leads_to_text(e: t.Expr) -> bool:
+    """Whether a value is the address of text in the kernel or in user space."""
+    if not isinstance(e.type, Pointer) or e.type.space not in (Space.KERNEL, Space.USER) or e.type.nullable:
+        return False
+    return isinstance(e.type.to, Int) and e.type.to.bits == 8
 
 
 def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:
@@ -227,6 +235,10 @@ def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:
         return prefix
     if not isinstance(prefix, t.Text) or not prefix.is_str:
         return c.error(catalog.TypeMismatch("a constant string", describe(prefix)), prefix.span)
+    if _leads_to_text(base):
+        from pybpfc.frontend.check.kernel_types import text_behind
+
+        base = text_behind(c, base, len(prefix.value) + 1)
     if len(prefix.value) >= size_of(base.type):
         return t.Literal(c.span(node), BOOL, 0)
     return t.TextComparison(c.span(node), BOOL, base, prefix, prefix=True)

@@ -29,9 +29,11 @@ from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.kernel_types import KernelStruct
 from pybpfc.lang.types import (
     BOOL,
+    CHAR,
     ERROR,
     U32,
     U64,
+    Array,
     Enum,
     Error,
     Field,
@@ -40,6 +42,7 @@ from pybpfc.lang.types import (
     Space,
     Struct,
     Type,
+    View,
     Void,
     is_integer,
     is_kernel,
@@ -47,10 +50,10 @@ from pybpfc.lang.types import (
 )
 
 
-def reading(c: FunctionChecker, node: ast.AST, space: Space) -> bool:
+def reading(c: FunctionChecker, node: ast.AST | t.Expr, space: Space) -> bool:
     """Whether a place in foreign memory may be read here; a diagnostic if not."""
     name = "bpf_probe_read_user" if space is Space.USER else "bpf_probe_read_kernel"
-    return available(c, c.span(node), HELPERS[name])
+    return available(c, c.span(node) if isinstance(node, ast.AST) else node.span, HELPERS[name])
 
 
 def through_pointer(c: FunctionChecker, node: ast.Attribute, base: t.Expr, pointer: Pointer) -> t.Expr:
@@ -70,6 +73,16 @@ def through_pointer(c: FunctionChecker, node: ast.Attribute, base: t.Expr, point
         return t.Deref(c.span(node), seen_from(pointer.space, pointer.to), base)
     helps = ["a pointer is read through `.value`"] if is_scalar(pointer.to) else []
     return c.error(catalog.UnknownAttribute(describe(base), node.attr), c.name_span(node), helps=helps)
+
+
+def text_behind(c: FunctionChecker, e: t.Expr, length: int) -> t.Expr:
+    """A pointer to text of the kernel or of user space as its first `length` bytes, the last of them NUL."""
+    if not isinstance(e.type, Pointer) or e.type.nullable or e.type.space not in (Space.KERNEL, Space.USER):
+        return e
+    if not isinstance(e.type.to, Int) or e.type.to.bits != 8 or not reading(c, e, e.type.space):
+        return e
+    text = Array(CHAR, length, View.STR)
+    return t.Deref(e.span, text, t.Convert(e.span, Pointer(text, e.type.space), e))
 
 
 def foreign_member(c: FunctionChecker, node: ast.AST, base: t.Expr, struct: Struct, field: Field) -> t.Expr:
