@@ -39,6 +39,7 @@ from pybpfc.frontend.symbols import (
     TypeSymbol,
     Undefined,
 )
+from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import (
     BOOL,
@@ -95,10 +96,23 @@ def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
             return builtins.check_intrinsic(c, node, symbol.name)
         case Undefined():
             return undefined(c, node.func, symbol)
+        case Foreign(value=type() as cls) if "__bpf_type__" in vars(cls):
+            return _unusable_struct(c, node, cls)
         case Foreign():
             return c.error(_foreign_call(symbol), node.func)
         case _:
             return c.error(catalog.NotCallable(symbol.describe()), node.func)
+
+
+def _unusable_struct(c: FunctionChecker, node: ast.Call, cls: type) -> t.Expr:
+    """The diagnostic of a struct whose fields make no sense."""
+    from pybpfc.lang.annotations import resolve
+
+    try:
+        resolve(cls)
+    except AnnotationError as error:
+        return c.error(catalog.InvalidAnnotation(cls.__name__), node.func, notes=(str(error),))
+    return t.Invalid(c.span(node), ERROR)
 
 
 def _foreign_call(symbol: Foreign) -> catalog.ErrorClass:
