@@ -80,8 +80,8 @@ def main() -> None:
     options = parser.parse_args()
     with bpf.load(only_pid=options.pid, only_failed=options.failed) as obj:
         end = time.monotonic() + options.duration if options.duration else None
-        print(f"{'PID':<8}{'UID':<7}{'COMM':<17}{'FD':<8}{'FLAGS':>8}  PATH", flush=True)
         try:
+            print(f"{'PID':<8}{'UID':<7}{'COMM':<17}{'FD':<8}{'FLAGS':>8}  PATH", flush=True)
             while end is None or time.monotonic() < end:
                 for event in events.poll(timeout=0.2):
                     outcome = str(event.result) if event.result >= 0 else errno.errorcode[-event.result]

@@ -67,8 +67,8 @@ def main() -> None:
     held, number = place_of(options.file)
     with bpf.load(only_pid=options.pid, only_cgroup=group, device=held, inode=number):
         end = time.monotonic() + options.duration if options.duration else None
-        print(f"{'PID':<8}{'UID':<7}{'COMM':<17}REFUSED", flush=True)
         try:
+            print(f"{'PID':<8}{'UID':<7}{'COMM':<17}REFUSED", flush=True)
             while end is None or time.monotonic() < end:
                 for event in events.poll(timeout=0.2):
                     print(f"{event.pid:<8}{event.uid:<7}{event.comm:<17}{event.name}", flush=True)

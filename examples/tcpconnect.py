@@ -100,8 +100,8 @@ def main() -> None:
     options = parser.parse_args()
     with bpf.load(only_pid=options.pid, only_port=options.port) as obj:
         end = time.monotonic() + options.duration if options.duration else None
-        print(f"{'PID':<8}{'UID':<7}{'COMM':<17}{'MS':>9}  {'':<8}CONNECTION", flush=True)
         try:
+            print(f"{'PID':<8}{'UID':<7}{'COMM':<17}{'MS':>9}  {'':<8}CONNECTION", flush=True)
             while end is None or time.monotonic() < end:
                 for event in events.poll(timeout=0.2):
                     who, outcome = event.attempt, "" if event.connected else "failed"

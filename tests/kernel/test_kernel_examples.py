@@ -308,3 +308,17 @@ def test_openfiles_prints_a_table() -> None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(os.fstat(file.fileno()).st_mtime))
         assert row.split()[0] == str(os.getpid())
         assert when in row
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["tasks", "openfiles", "tcpconnect"])
+def test_tools_end_by_ctrl_c_and_by_time(name: str) -> None:
+    again = [] if name == "tcpconnect" else ["--interval", "0.05"]
+    command = [sys.executable, "-u", str(EXAMPLES / f"{name}.py"), *again]
+    timed = subprocess.run([*command, "--duration", "0.2"], capture_output=True, text=True, check=False, timeout=60)
+    assert (timed.returncode, timed.stderr) == (0, "")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline().startswith("PID")
+        child.send_signal(signal.SIGINT)
+        assert (child.wait(timeout=60), child.stderr.read() if child.stderr else "") == (0, "")
