@@ -18,7 +18,7 @@ from pybpfc.diagnostics.errors import CompileError, CompilerBug
 from pybpfc.diagnostics.sink import DiagnosticSink
 from pybpfc.frontend.analyze import Analysis, analyze
 from pybpfc.frontend.lower.module import lower_unit
-from pybpfc.frontend.weight import HEAVY, heaviest
+from pybpfc.frontend.weight import HEAVY, heaviest, verify_apart
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.pipeline import run_checks, run_passes
 from pybpfc.ir.printer import print_module
@@ -55,17 +55,23 @@ def build(source: Source, options: Options, worker: CodegenWorker) -> Built:
 def _compile(source: Source, target: Target, worker: CodegenWorker, emit: tuple[str, ...]) -> _Finished:
     """All stages; raises `CompileError`.
 
-    What is heavy for the verifier is compiled with more loops left to `bpf_loop`, where that fits the limits of calls
-    and the stack.
+    What is heavy for the verifier is compiled so that it walks less: functions verified on their own, more loops left
+    to `bpf_loop`, or both, where that fits the limits of calls and the stack.
     """
     sink = DiagnosticSink()
     analysis = check(source, sink)
     since = HELPERS["bpf_loop"].since
     if heaviest(analysis.unit.functions) < HEAVY or (target.kernel or since) < since:
         return _finish(analysis, target, worker, sink, emit)
-    spared = DiagnosticSink(sink.sources)
-    with contextlib.suppress(CompileError), CodegenWorker() as another:
-        return _finish(check(source, spared, sparing=True), target, another, spared, (*emit, "object"))
+    for apart, sparing in ((True, False), (True, True), (False, True)):
+        spared = DiagnosticSink(sink.sources)
+        lighter = check(source, spared, sparing=sparing)
+        if apart:
+            verify_apart(lighter.unit.functions)
+        if not sparing and heaviest(lighter.unit.functions) >= HEAVY:
+            continue
+        with contextlib.suppress(CompileError), CodegenWorker() as another:
+            return _finish(lighter, target, another, spared, (*emit, "object"))
     return _finish(analysis, target, worker, sink, emit)
 
 

@@ -1,7 +1,8 @@
 """Access to kernel structs by LLVM's intrinsics, from which the BPF backend makes CO-RE records.
 
 An address is a chain of `llvm.preserve.*.access.index` calls, one for each step; LLVM merges them into one record. What
-each step is, only the debug information says, so the intrinsics' own element types and indices stay empty.
+each step is, only the debug information says. The intrinsics' own element types just have to have such an element:
+until the chain is merged, LLVM makes `getelementptr` of it and may compute its cost.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _chain(f: FunctionEmitter, pointer: str, struct: Struct, path: Path) -> str:
             assert isinstance(at, Struct)
             pointer = _member(f, pointer, at, step)
         else:
-            pointer = _call(f, "array", pointer, f"i32 1, i32 {step}", at, "i32, i32", element="[0 x i8]")
+            pointer = _call(f, "array", pointer, f"i32 1, i32 {step}", at, "i32, i32", step + 1)
         at = following(at, step)
     return pointer
 
@@ -93,17 +94,16 @@ def _member(f: FunctionEmitter, pointer: str, struct: Struct, field: Field) -> s
     index = f.debug.used.index(struct, field)
     if struct.union:
         return _call(f, "union", pointer, f"i32 {index}", struct, "i32")
-    return _call(f, "struct", pointer, f"i32 0, i32 {index}", struct, "i32, i32", element="{ i8 }")
+    return _call(f, "struct", pointer, f"i32 0, i32 {index}", struct, "i32, i32", index + 1)
 
 
 def _call(
-    f: FunctionEmitter, kind: str, pointer: str, rest: str, of: Type, parameters: str, *, element: str = ""
+    f: FunctionEmitter, kind: str, pointer: str, rest: str, of: Type, parameters: str, elements: int = 0
 ) -> str:
-    """`element`: LLVM leaves a `getelementptr` of this type behind, unused, which has to be a valid one."""
     name = f"@llvm.preserve.{kind}.access.index.p0.p0"
     f.owner.declared.add(f"declare ptr {name}(ptr, {parameters})")
-    typed = f"elementtype({element}) " if element else ""
-    return f.make(f"call ptr {name}(ptr {typed}{pointer}, {rest}), !llvm.preserve.access.index {f.debug.type(of)}")
+    element = f"elementtype([{elements} x i8]) " if elements else ""
+    return f.make(f"call ptr {name}(ptr {element}{pointer}, {rest}), !llvm.preserve.access.index {f.debug.type(of)}")
 
 
 def emit_query(f: FunctionEmitter, op: ops.CoreQuery) -> None:

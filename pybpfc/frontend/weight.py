@@ -10,20 +10,50 @@ from collections.abc import Iterable
 from typing import Any
 
 from pybpfc.frontend import typed_ast as t
+from pybpfc.lang.types import is_integer
 from pybpfc.records import fields
 
 HEAVY = 8_000
 """From here on a program's branches could take the verifier beyond a million instructions."""
+_LARGE = 100
+"""Functions of less are not worth a verification of their own."""
 _CALLBACK_ROUNDS = 3
 """A function that a helper runs in a loop is walked until one round is like one before."""
 _NODES = (t.Stmt, t.Expr, t.MatchCase, t.RangeSource, t.MapSource, t.WhileSource)
 
 
 def heaviest(functions: Iterable[t.TFunction]) -> int:
-    """About how many instructions the verifier walks on one path through the largest program."""
+    """About how many instructions the verifier walks on one path through the largest program.
+
+    A function that is verified on its own counts as a program, and its calls count as one instruction.
+    """
     by_name = {function.name: function for function in functions}
     known: dict[str, int] = {}
-    return max((_function(f, by_name, known) for f in by_name.values() if f.program is not None), default=0)
+    roots = (f for f in by_name.values() if f.program is not None or f.exported)
+    return max((_function(f, by_name, known) for f in roots), default=0)
+
+
+def verify_apart(functions: Iterable[t.TFunction]) -> None:
+    """Have the larger functions of numbers verified once, whatever they are called with, not at each call."""
+    by_name = {function.name: function for function in functions}
+    helpers = {name: _helpers(function.body) for name, function in by_name.items()}
+    if any("bpf_spin_lock" in called for called in helpers.values()):
+        return  # whoever holds a lock calls no such function
+    known: dict[str, int] = {}
+    for name, function in by_name.items():
+        numbers = is_integer(function.result) and all(is_integer(v.type) for v in function.params)
+        if numbers and "bpf_tail_call" not in helpers[name] and _function(function, by_name, known) >= _LARGE:
+            function.exported, function.inlining = True, t.Inlining.NEVER
+
+
+def _helpers(node: Any) -> set[str]:
+    """The helpers that are called somewhere in a tree."""
+    if isinstance(node, tuple | list):
+        return set().union(*map(_helpers, node))
+    if not isinstance(node, _NODES):
+        return set()
+    own = {node.helper.name} if isinstance(node, t.CallHelper) else set[str]()
+    return own.union(*(_helpers(getattr(node, name)) for name in fields(node)))
 
 
 def _function(function: t.TFunction, by_name: dict[str, t.TFunction], known: dict[str, int]) -> int:
@@ -42,7 +72,9 @@ def _weight(node: Any, by_name: dict[str, t.TFunction], known: dict[str, int]) -
     match node:
         case t.CallFunction():
             called = by_name.get(node.function.name)
-            return inner + (_function(called, by_name, known) if called is not None else 0)
+            if called is None or called.exported:
+                return inner
+            return inner + _function(called, by_name, known)
         case t.While():
             rounds = node.rounds
         case t.ForRange():

@@ -82,13 +82,18 @@ class BtfTypes:
         return Int(found.size * 8, bool(found.encoding & 1))
 
     def _enum(self, found: BtfType) -> Type:
+        if found.size not in (1, 2, 4, 8):
+            return raw_bytes(found.size)
         underlying = Int(found.size * 8, found.flag)
         members = dict(found.enumerators)
         name = found.name or "enum"
         if not members or not all(member.isidentifier() and not member.startswith("_") for member in members):
             return Enum(name, underlying, found.enumerators)
         make: Any = enum.IntEnum
-        return Enum(name, underlying, found.enumerators, make(name, members))
+        try:
+            return Enum(name, underlying, found.enumerators, make(name, members))
+        except ValueError:  # such as `mro`, which no Python enum can have
+            return Enum(name, underlying, found.enumerators)
 
     def _array(self, found: BtfType) -> Type:
         element = self.btf.skip_modifiers(found.type)
@@ -110,14 +115,25 @@ class BtfTypes:
             name = member.name or f"anonymous_{index}"
             name = f"{name}_" if keyword.iskeyword(name) else name
             fields.append(_place(name, type, member.offset, member.bits, found.size))
+        if not _sound(fields, found.size):
+            self._done[found.id] = raw_bytes(found.size)
+            return self._done[found.id]
         layout.set_layout(tuple(fields), found.size, 1)
         class_of(layout)
         return layout
 
 
+def _sound(fields: list[Field], size: int) -> bool:
+    """Whether fields can be a class's: within the struct, with names of their own that Python can have."""
+    names = {field.name for field in fields if field.name.isidentifier() and not field.name.endswith("__")}
+    return len(names) == len(fields) and all(f.offset >= 0 and f.offset + size_of(f.type) <= size for f in fields)
+
+
 def class_of(layout: Struct) -> type:
     """The user-side class of a struct that was not declared in Python."""
-    slots = ("_raw",) if layout.union else tuple(field.name for field in layout.fields)
+    names = ("_raw",) if layout.union else tuple(field.name for field in layout.fields)
+    slots = tuple(name for name in names if not name.startswith("__"))  # those Python would rename
+    slots += ("__dict__",) if len(slots) < len(names) else ()
     cls: Any = type(layout.name, (), {"__slots__": slots, "__bpf_type__": layout})
     add_methods(cls, union=layout.union)
     layout.cls = cls

@@ -292,3 +292,17 @@ def test_tuples(n: int, tmp_path: Path) -> None:
     source = f"{TUPLES}\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n    return i32(run(u32({n})))\n"
     made = module(tmp_path, source)
     assert set(results(tmp_path, source).values()) == {int(made.run(n))}
+
+
+def test_functions_verified_on_their_own_get_what_they_do_not_use(tmp_path: Path) -> None:
+    source = """
+@bpf.func(exported=True)
+def second(first: u8, x: u32, last: i16) -> u32:
+    return x + 1
+
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    return i32(second(u8(ctx.len), ctx.len, i16(ctx.mark)) + second(1, 2, -3))
+"""
+    assert set(results(tmp_path, source).values()) == {64}

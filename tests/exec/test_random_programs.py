@@ -28,12 +28,15 @@ from pybpfc.vm import Machine
 PROGRAMS = int(os.environ.get("PYBPFC_PROGRAMS", "2000"))
 FIRST_SEED = int(os.environ.get("PYBPFC_SEED", "0"))
 PER_MODULE = 20
+FAILED_ONCE = (278, 2545, 2888)
+"""Seeds outside the default range that found a mistake."""
+SEEDS = range(FIRST_SEED, FIRST_SEED + max(1, PROGRAMS // PER_MODULE))
 
 Outcome = tuple[int, dict[str, int], dict[int, int], list[bytes]]
 """What a program returned and left: globals, the entries of `counts`, the bytes of `table`."""
 
 
-@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, PROGRAMS // PER_MODULE)))
+@pytest.mark.parametrize("seed", [*SEEDS, *(seed for seed in FAILED_ONCE if seed not in SEEDS)])
 def test_random_programs(seed: int, tmp_path: Path) -> None:
     generator = Generator(Random(seed), PER_MODULE)
     path = tmp_path / f"random_{seed}.py"

@@ -199,3 +199,44 @@ def prog(ctx: bpf.SkBuff) -> int:
     return i32(t)
 """
     assert set(results(tmp_path, source).values()) == {SLICES[body]}
+
+COMPARED = """
+@bpf.struct
+class Inner:
+    q: u64
+    r: u16
+
+@bpf.struct
+class Row:
+    a: u8
+    b: i64
+    inner: Inner
+    list: Annotated[list[u16], 5]
+
+table = bpf.Array[Row](max_entries=3)
+met: bpf.Global[u16] = 0
+
+@bpf.func
+def next_one(x: u16) -> u16:
+    return x + 3
+
+@bpf.socket_filter
+def prog(ctx: bpf.SkBuff) -> int:
+    global met
+    own = Row()
+    row = table.lookup(1)
+    if row is None:
+        return 0
+    for x in row.list:
+        if row == own:
+            met = next_one(met + u16(own.inner.q))
+    for y in range(0, 0, 1):
+        own.b = own.b & 8589934591
+    if met ^ 5 <= (9 if 7 <= own.inner.q <= 4294967294 else 1000):
+        met += own.list[2]
+    return met
+"""
+
+
+def test_structs_that_are_compared_are_not_taken_for_missing(tmp_path: Path) -> None:
+    assert set(results(tmp_path, COMPARED).values()) == {15}

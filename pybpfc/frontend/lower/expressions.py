@@ -44,6 +44,7 @@ from pybpfc.lang.types import (
     Pointer,
     Space,
     Struct,
+    Type,
     Void,
     as_int,
     size_of,
@@ -294,9 +295,19 @@ def _not(low: Lowering, e: t.Not) -> Value:
     return low.b.compare(Predicate.EQ, lower_value(low, e.operand), low.constant(BOOL, 0))
 
 
+_OWN_MEMORY = frozenset({Space.STACK, Space.MAP_VALUE, Space.RINGBUF, Space.GLOBAL})
+
+
 def _truth(low: Lowering, e: t.Truth) -> Value:
     operand = lower_value(low, e.operand)
+    if _is_never_null(e.operand.type):
+        return low.constant(BOOL, 1)
     return low.b.compare(Predicate.NE, operand, Const(operand.type, 0))
+
+
+def _is_never_null(type: Type) -> bool:
+    """Whether an address needs no test. The verifier would follow both ways of one, even of a stack's."""
+    return isinstance(type, Pointer) and type.space in _OWN_MEMORY and not type.nullable
 
 
 def _conditional(low: Lowering, e: t.Conditional) -> Value:
@@ -397,6 +408,9 @@ def lower_branch(low: Lowering, e: t.Expr, then: Block, otherwise: Block) -> Non
             lower_branch(low, e.operand, otherwise, then)
         case t.Literal():
             low.b.jump(then if e.value else otherwise)
+        case t.Truth(operand=operand) if _is_never_null(operand.type):
+            lower_value(low, operand)
+            low.b.jump(then)
         case _:
             variable, nonnull = _tested_pointer(e)
             condition = lower_value(low, e)
