@@ -41,7 +41,7 @@ def programs_of(namespace: Mapping[str, Any]) -> list[Program[..., Any]]:
 
 def functions_of(namespace: Mapping[str, Any]) -> list[Function[..., Any]]:
     """The `@bpf.func` functions and methods that a module itself defines."""
-    scopes = [vars(v) for v in namespace.values() if isinstance(v, type) and hasattr(v, "__bpf_type__")]
+    scopes = [vars(v) for v in namespace.values() if isinstance(v, type) and "__bpf_type__" in vars(v)]
     values = (value for scope in (namespace, *scopes) for value in scope.values())
     own = (v for v in values if isinstance(v, Function) and v.__wrapped__.__globals__ is namespace)
     return list(dict.fromkeys(own))

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.errors import BadBtf
 from pybpfc.lang.kernel_types import KernelSignature, KernelStruct, KernelTypes, kernel_types
-from pybpfc.lang.types import I64, U64, VOID, Array, Int, Pointer, Space, Struct, Type
+from pybpfc.lang.types import I64, U64, VOID, Array, Int, Pointer, Space, Struct, Type, size_of
 from pybpfc.records import frozen
 
 Declared: TypeAlias = Callable[[str], Struct | None]
@@ -23,10 +23,14 @@ _FIRST_ARGUMENT = 16  # in the record of a system call's entry, behind the call'
 
 @frozen
 class Prototype:
-    """What a hook is called with, and the type of what the function returns."""
+    """What a hook is called with, and the type of what the function returns.
+
+    `words`: at which 64-bit word each parameter begins, and the result behind them; one each where it is empty.
+    """
 
     params: tuple[tuple[str, Type], ...]
     result: Type = VOID
+    words: tuple[int, ...] = ()
 
 
 def syscall_prototype(name: str) -> Prototype | None:
@@ -50,9 +54,18 @@ def kernel_prototype(hook: str, target: str, declared: Declared) -> Prototype | 
         if found is None:
             return None
         params = tuple((p.name, argument_type(p.type, declared)) for p in found.parameters)
-        return Prototype(params, argument_type(found.result, declared))
+        return Prototype(params, argument_type(found.result, declared), _words(found))
     except BadBtf:
         return None
+
+
+def _words(found: KernelSignature) -> tuple[int, ...]:
+    """Which 64-bit word each parameter begins at, and the result after them: small structs by value take one or two."""
+    out = [0]
+    for parameter in found.parameters:
+        words = (size_of(parameter.type) + 7) // 8 if isinstance(parameter.type, Struct) else 1
+        out.append(out[-1] + max(words, 1))
+    return tuple(out)
 
 
 def types_are_known() -> bool:

@@ -226,7 +226,10 @@ class Unit:
         if name not in self._kernel_structs:
             self._kernel_structs[name] = None
             for visible, value in (*captured.nonlocals.items(), *captured.globals.items()):
-                found = getattr(value, "__bpf_type__", None) if isinstance(value, type) else None
+                try:
+                    found = getattr(value, "__bpf_type__", None) if isinstance(value, type) else None
+                except AnnotationError:
+                    continue  # reported where it is used
                 if isinstance(found, Struct) and found.kernel and found.kernel_name == name:
                     self._note(captured, visible, value)
                     self._kernel_structs[name] = found

@@ -6,7 +6,7 @@ import enum
 from types import ModuleType
 from typing import Any
 
-from pybpfc.lang.errors import DeclarationError
+from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.functions import Function, Kfunc
 from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.maps import BpfMap
@@ -59,7 +59,10 @@ def fingerprint(value: Any) -> str:
         case ModuleType():
             return f"module {value.__name__}"
         case type():
-            found = getattr(value, "__bpf_type__", None)
+            try:
+                found = getattr(value, "__bpf_type__", None)
+            except AnnotationError as error:
+                return f"invalid {error}"
             return _layout(found) if found is not None else f"class {value.__module__}.{value.__qualname__}"
         case _:
             return f"{type(value).__name__} {getattr(value, '__qualname__', '')}"

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
         def __setitem__(self, index: int, value: _T) -> None: ...
 
     class UserPtr(Generic[_T]):
-        """An address in user space, read by `bpf_probe_read_user*`."""
+        """An address in user space, read by `bpf_probe_read_user*`: one `T` as `.value`, or several, by index."""
+
+        @property
+        def value(self) -> _T:
+            """What is there now; zeros where it cannot be read."""
+            ...
+
+        def __getitem__(self, index: int) -> _T: ...
 
     Embedded = Annotated[_T, "embedded"]
 

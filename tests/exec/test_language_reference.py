@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,9 +21,11 @@ from pybpfc.runtime import features
 from pybpfc.vm import Machine
 
 PAGE = Path(__file__).parents[2] / "docs" / "language.md"
-_BLOCKS = re.findall(r"^```python( declarations)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-(DECLARATIONS,) = [text for declarations, text in _BLOCKS if declarations]
-EXAMPLES = [text for declarations, text in _BLOCKS if not declarations]
+_BLOCKS = re.findall(r"^```python(?: (\w+))?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+(DECLARATIONS,) = [text for kind, text in _BLOCKS if kind == "declarations"]
+EXAMPLES = [text for kind, text in _BLOCKS if not kind]
+KERNEL_DECLARATIONS, *IN_KERNEL = [text for kind, text in _BLOCKS if kind == "kernel"]
+(HOOKS,) = [text for kind, text in _BLOCKS if kind == "hooks"]
 HELPERS_ONLY = (
     "bpf.iter_num",
     "bpf.loop",
@@ -52,6 +56,25 @@ def module_of(example: str) -> str:
         return DECLARATIONS + example
     body = "".join(f"    {line}\n" for line in example.splitlines())
     return f"{DECLARATIONS}\n@bpf.func\ndef example(ctx: bpf.SkBuff) -> i64:\n{body}{PROGRAM}"
+
+
+CALLED = """
+
+@bpf.tp_btf("sys_enter")
+def prog(regs: u64, number: i64) -> None:
+    global answer
+    if tasks.current_pid() == wanted:
+        answer = example(tasks.current())
+"""
+
+
+def kernel_module_of(example: str) -> str:
+    """The module of an example that reads the kernel's types."""
+    first = DECLARATIONS + KERNEL_DECLARATIONS
+    if "def " in example:
+        return first + example + ("" if "@bpf.func" not in example else CALLED)
+    body = "".join(f"    {line}\n" for line in example.splitlines())
+    return f"{first}\n@bpf.func\ndef example(task: task_struct) -> i64:\n{body}{CALLED}"
 
 
 def expected(example: str) -> int:
@@ -93,3 +116,25 @@ def test_most_examples_run_in_all_three() -> None:
     apart = [example for example in EXAMPLES if any(name in example for name in HELPERS_ONLY)]
     assert len(EXAMPLES) > 45
     assert len(apart) * 4 < len(EXAMPLES)
+
+
+@pytest.mark.skipif(features.refusal() is not None, reason="bpf() is not permitted here")
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the kernel tells no types")
+@pytest.mark.parametrize("example", IN_KERNEL, ids=lambda example: example.splitlines()[-1].strip())
+def test_kernel_example(example: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(kernel_module_of(example))
+    compile_source(import_file(str(path)), use_cache=False).write(tmp_path / "example.o")
+    wanted = eval(re.findall(r"  # (.+)$", example, re.MULTILINE)[-1], {"os": os})
+    with bpf.load(str(tmp_path / "example.o"), wanted=os.getpid()) as loaded:
+        os.getppid()
+        Path("/etc/hostname").read_text()
+        subprocess.run(["/bin/true"], check=True)
+        assert loaded.globals.answer == wanted
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the kernel tells no types")
+def test_hooks_compile(tmp_path: Path) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(kernel_module_of(HOOKS))
+    assert len(compile_source(import_file(str(path)), use_cache=False).spec.programs) == 4

@@ -52,7 +52,13 @@ class signal_struct:
 
 
 @bpf.kernel_struct
+class sched_entity:
+    vruntime: u64
+
+
+@bpf.kernel_struct
 class task_struct:
+    se: bpf.Embedded[sched_entity]
     pid: i32
     tgid: i32
     comm: Annotated[str, 16]
@@ -122,6 +128,10 @@ READ = f"""
     row.same |= u32(2 if task.comm.startswith("pybpfc") else 0)
     row.same |= u32(4 if parent == task.real_parent else 0)
     row.same |= u32(8 if task.comm == "pybpfc-test" else 0)
+    text = task.mm.exe_file.f_path.dentry.d_name.name
+    row.same |= u32(16 if text.startswith("pytho") and not text.startswith("python-") else 0)
+    row.same |= u32(32 if text == "pytho" or text == "python3.1" or text == "python3.110" else 0)
+    row.same |= u32(64 if text == "python3.11" or text == "python3.12" or text == "python3.13" else 0)
     rows[{KEY}] = row
     return 0
 """
@@ -189,6 +199,26 @@ def raw(task: task_struct, before: i32, program: linux_binprm) -> int:
     return 0
 """
 )
+CONDITIONS = (
+    TYPES
+    + ROWS
+    + """
+
+parent: bpf.Const[i32] = 0
+
+
+@bpf.tp_btf("sched_process_exec")
+def prog(task: task_struct, before: i32) -> int:
+    if (first and before) or (wanted and task.se.vruntime < wanted):
+        return 0
+    if task.real_parent.tgid != parent:
+        return 0
+    if parent and task.signal.pids[1].numbers[0].nr and task.pid:
+        rows[1] = Row(pid=task.tgid)
+    return 0
+"""
+)
+
 _PARAMETERS = "task: task_struct, before: i32, program: linux_binprm"
 EXECS = {
     "annotated": TYPES + ARGUMENTS,

@@ -28,6 +28,8 @@ from pybpfc.runtime import features
 
 T = TypeVar("T")
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 PROLOGUE = """
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -65,6 +67,11 @@ def from_python(source: str, cpu: str | None = None) -> bytes:
             return compile_source(import_file(str(path)), cpu=cpu, use_cache=False).elf
 
     return _kept("\0".join([compiler_version(), source, cpu or ""]), make)
+
+
+def from_example(name: str) -> bytes:
+    """The object of one of the examples, as `from_python` gives it: the same one on all kernels."""
+    return from_python((EXAMPLES / f"{name}.py").read_text())
 
 
 def _kept(key: str, make: Callable[[], bytes]) -> bytes:
@@ -123,6 +130,20 @@ def require(section: str) -> None:
     answer = features.have_section(section)
     if not answer:
         pytest.skip(f"this kernel does not load `{section}` programs (they came with {answer.since})")
+
+
+def require_kprobes() -> None:
+    """Skip where the kernel has no kprobes."""
+    if not os.path.isdir("/sys/bus/event_source/devices/kprobe"):
+        pytest.skip("this kernel has no kprobes")
+
+
+def require_lsm() -> None:
+    """Skip unless security hooks are asked of programs."""
+    require("lsm")
+    lsms = Path("/sys/kernel/security/lsm")
+    if lsms.exists() and "bpf" not in lsms.read_text():
+        pytest.skip("this kernel was started without the bpf security module")
 
 
 # ---------------------------------------------------------------------------------- namespaces

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_support import from_python, require
+from kernel_support import from_python, require, require_kprobes, require_lsm
 
 import pybpfc as bpf
 
@@ -95,11 +95,6 @@ def doomed(tmp_path: Path) -> Path:
     return found
 
 
-def require_kprobes() -> None:
-    if not os.path.isdir("/sys/bus/event_source/devices/kprobe"):
-        pytest.skip("this kernel has no kprobes")
-
-
 AT_FDCWD = -100
 
 
@@ -157,10 +152,7 @@ def deny(file{annotation}) -> int:
 @pytest.mark.parametrize("annotation", ["", ": file"])
 def test_lsm(annotation: str, doomed: Path) -> None:
     elf = made(DENYING.format(annotation=annotation))
-    require("lsm")
-    lsms = Path("/sys/kernel/security/lsm")
-    if lsms.exists() and "bpf" not in lsms.read_text():
-        pytest.skip("this kernel was started without the bpf security module")
+    require_lsm()
 
     def act() -> None:
         with pytest.raises(PermissionError):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import kernel_structs_programs as programs
 import pytest
@@ -86,7 +86,17 @@ def test_the_current_task(case: str, tmp_path: Path) -> None:
     assert row.session == os.getsid(0)
     assert row.number == os.getpid()
     assert row.reset == 1
-    assert row.same == 2 | 4 | 8
+    assert row.same & 63 == 2 | 4 | 8 | 16
+    assert bool(row.same & 64) == (row.exe in ("python3.11", "python3.12", "python3.13"))
+
+
+@described
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_fields_in_conditions(wrong: int, tmp_path: Path) -> None:
+    with loaded(programs.CONDITIONS, tmp_path, parent=os.getpid() + wrong) as obj:
+        with subprocess.Popen(["/bin/true"]) as child:
+            child.wait()
+        assert [row.pid for row in obj.maps["rows"].values()] == ([] if wrong else [child.pid])
 
 
 @described
@@ -96,6 +106,11 @@ def test_loads_are_direct() -> None:
     assert calls["loads, declared"] == calls["loads, from BTF"]
     assert calls["probes, declared"] == calls["probes, from BTF"]
     assert calls["loads, declared"]["bpf_probe_read_kernel"] < calls["probes, declared"]["bpf_probe_read_kernel"]
+
+
+@described
+def test_annotations_keep_what_the_verifier_knows() -> None:
+    assert "bpf_probe_read_kernel" not in _calls(from_python(programs.ITERATORS))
 
 
 def _calls(elf: bytes) -> dict[str, int]:
@@ -125,11 +140,26 @@ def test_arguments_of_tracepoints(case: str, tmp_path: Path) -> None:
 LINE = struct.Struct("<iiiiQ16s")
 
 
+@bpf.struct
+class Line:
+    pid: bpf.i32
+    others: Annotated[bytes, 20]
+    comm: Annotated[str, 16]
+
+
+@bpf.struct
+class Odd:
+    part: Annotated[bytes, 4099]
+
+
 @described
 @pytest.mark.parametrize("name", ["by_context", "by_name"])
 def test_iterators(name: str, tmp_path: Path) -> None:
     with loaded(programs.ITERATORS, tmp_path, attach=False) as obj, obj.programs[name].attach() as link:
         seen = {line[0]: line for line in LINE.iter_unpack(link.read())}
+        assert {record.pid for record in link.records(Line)} >= {os.getpid(), os.getppid()}
+        with pytest.raises(bpf.CodecError, match="`Odd` of 4099 bytes"):
+            link.records(Odd)
     compared = 0
     for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
         try:

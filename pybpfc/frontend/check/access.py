@@ -33,7 +33,7 @@ from pybpfc.frontend.symbols import (
 )
 from pybpfc.frontend.tuples import TupleType
 from pybpfc.lang.kernel_types import KernelStruct
-from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
+from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, Type, View, is_integer
 
 
 def resolve(c: FunctionChecker, node: ast.Name) -> Symbol:
@@ -126,14 +126,21 @@ def attribute(c: FunctionChecker, node: ast.Attribute, base: t.Expr) -> t.Expr:
             from pybpfc.frontend.check.kernel_types import through_pointer
 
             return through_pointer(c, node, base, pointer)
-        if isinstance(to, Struct):
+        if is_aggregate(to):
             base = place(base)
+            if node.attr == "value" and pointer.space is not Space.STACK and not has_field(to, "value"):
+                return base
         elif node.attr == "value":
             return t.Deref(c.span(node), to.host if isinstance(to, Int) else to, base)
     if isinstance(base.type, Struct):
         return member(c, node, base, base.type)
     helps = ["a pointer is read and written through `.value`"] if isinstance(base.type, Pointer) else []
     return c.error(catalog.UnknownAttribute(describe(base), node.attr), c.name_span(node), helps=helps)
+
+
+def has_field(type: Type, name: str) -> bool:
+    """Whether a type is a struct with a field of that name."""
+    return isinstance(type, Struct) and type.find(name) is not None
 
 
 def member(c: FunctionChecker, node: ast.Attribute, base: t.Expr, struct: Struct) -> t.Expr:
@@ -202,7 +209,8 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
     if isinstance(base.type, Pointer):
         if base.type.nullable:
             return may_be_none(c, base)
-        if not is_aggregate(base.type.to):
+        several = isinstance(base.type.to, Struct) and base.type.space in FOREIGN
+        if several or not is_aggregate(base.type.to):
             return _pointer_element(c, node, base, base.type)
         base = place(base)
     if isinstance(base.type, TupleType):

@@ -43,6 +43,7 @@ from pybpfc.frontend.symbols import (
     TypeSymbol,
     Undefined,
 )
+from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import (
     BOOL,
@@ -110,10 +111,23 @@ def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
             return call_constant(c, node, function)
         case Foreign(value=type() as cls) if issubclass(cls, View):
             return new_view(c, node, cls)
+        case Foreign(value=type() as cls) if "__bpf_type__" in vars(cls):
+            return _unusable_struct(c, node, cls)
         case Foreign():
             return c.error(_foreign_call(symbol), node.func)
         case _:
             return c.error(catalog.NotCallable(symbol.describe()), node.func)
+
+
+def _unusable_struct(c: FunctionChecker, node: ast.Call, cls: type) -> t.Expr:
+    """The diagnostic of a struct whose fields make no sense."""
+    from pybpfc.lang.annotations import resolve
+
+    try:
+        resolve(cls)
+    except AnnotationError as error:
+        return c.error(catalog.InvalidAnnotation(cls.__name__), node.func, notes=(str(error),))
+    return t.Invalid(c.span(node), ERROR)
 
 
 def _foreign_call(symbol: Foreign) -> catalog.ErrorClass:
@@ -222,7 +236,8 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     if isinstance(base.type, Pointer) and isinstance(base.type.to, ContextType) and func.attr == "packet":
         return _packet(c, node, base, base.type.to)
     target = place(base)
-    if isinstance(target.type, Array) and target.type.view is ArrayView.STR and func.attr == "startswith":
+    text = isinstance(target.type, Array) and target.type.view is ArrayView.STR
+    if func.attr == "startswith" and (text or _leads_to_text(target)):
         return _startswith(c, node, target)
     if is_dynptr(target.type):
         return check_dynptr_method(c, node, base, func.attr)
@@ -236,6 +251,13 @@ def _call_method(c: FunctionChecker, node: ast.Call, func: ast.Attribute) -> t.E
     return c.error(catalog.NoSuchMethod(describe(target), func.attr), c.name_span(func))
 
 
+def _leads_to_text(e: t.Expr) -> bool:
+    """Whether a value is the address of text in the kernel or in user space."""
+    if not isinstance(e.type, Pointer) or e.type.space not in (Space.KERNEL, Space.USER) or e.type.nullable:
+        return False
+    return isinstance(e.type.to, Int) and e.type.to.bits == 8
+
+
 def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:
     from pybpfc.frontend.check.expressions import check
 
@@ -246,6 +268,10 @@ def _startswith(c: FunctionChecker, node: ast.Call, base: t.Expr) -> t.Expr:
         return prefix
     if not isinstance(prefix, t.Text) or not prefix.is_str:
         return c.error(catalog.TypeMismatch("a constant string", describe(prefix)), prefix.span)
+    if _leads_to_text(base):
+        from pybpfc.frontend.check.kernel_types import text_behind
+
+        base = text_behind(c, base, len(prefix.value) + 1)
     if len(prefix.value) >= size_of(base.type):
         return t.Literal(c.span(node), BOOL, 0)
     return t.TextComparison(c.span(node), BOOL, base, prefix, prefix=True)

@@ -330,6 +330,10 @@ def is_text(e: t.Expr) -> bool:
 def _compare_text(c: FunctionChecker, node: ast.Compare, op: ast.cmpop, lhs: t.Expr, rhs: t.Expr) -> t.Expr:
     if isinstance(lhs, t.Text):
         lhs, rhs = rhs, lhs
+    if isinstance(rhs, t.Text) and rhs.is_str:
+        from pybpfc.frontend.check.kernel_types import text_behind
+
+        lhs = text_behind(c, lhs, len(rhs.value) + 2)  # one byte more, which tells longer text from equal
     lhs, rhs = place(lhs), place(rhs)
     if not isinstance(op, ast.Eq | ast.NotEq) or isinstance(lhs, t.Text):
         return c.error(catalog.TextOrder(), node)

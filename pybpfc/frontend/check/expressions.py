@@ -13,6 +13,7 @@ from pybpfc.frontend.check import numbers as n
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import (
     FOREIGN,
+    MEMORY,
     coerce,
     describe,
     is_optional,
@@ -32,6 +33,7 @@ from pybpfc.lang.types import (
     Error,
     Int,
     Pointer,
+    Space,
     Struct,
     Type,
     View,
@@ -290,6 +292,8 @@ def unify(c: FunctionChecker, node: ast.AST, condition: t.Expr, then: t.Expr, ot
             return t.Invalid(span, ERROR)
     elif then.type == otherwise.type and isinstance(then.type, Pointer):
         type = then.type
+    elif (pointer := _common_pointer(then, otherwise)) is not None:
+        type = pointer
     elif then.type == otherwise.type and isinstance(then.type, TupleType):
         then, otherwise = reference(then), reference(otherwise)
         type = then.type
@@ -298,6 +302,18 @@ def unify(c: FunctionChecker, node: ast.AST, condition: t.Expr, then: t.Expr, ot
         return c.error(catalog.BranchTypes(describe(then), describe(otherwise)), otherwise.span, labels=label)
     then, otherwise = coerce(c, then, type, "branch"), coerce(c, otherwise, type, "branch")
     return t.Conditional(span, type, condition, then, otherwise)
+
+
+def _common_pointer(then: t.Expr, otherwise: t.Expr) -> Pointer | None:
+    """The type of one of two pointers, of which one may be `None`; what has to be given back is not chosen so."""
+    found = [e.type for e in (then, otherwise) if isinstance(e.type, Pointer)]
+    others = sum(isinstance(e, t.NoneValue) for e in (then, otherwise))
+    if len(found) + others != 2 or not found or not all(p.space in MEMORY | FOREIGN for p in found):
+        return None
+    first, last = found[0], found[-1]
+    if first.to != last.to or first.space != last.space or first.space is Space.RINGBUF:
+        return None
+    return Pointer(first.to, first.space, bool(others) or first.nullable or last.nullable)
 
 
 def _walrus(c: FunctionChecker, node: ast.expr) -> t.Expr:

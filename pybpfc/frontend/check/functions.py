@@ -159,7 +159,7 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     section = match_section(program.section)
     if section is not None and section.observes and _says_nothing(unit, captured):
         c.implied_result = neutral
-    if not hook_arguments.takes_context(captured, program.hook):
+    if not hook_arguments.takes_context(captured, program):
         return _check_with_arguments(c, program, kind, context)
     arguments = _args(captured.node)
     if len(arguments) != 1 or captured.node.args.vararg or captured.node.args.kwarg or captured.node.args.defaults:

@@ -40,6 +40,7 @@ from pybpfc.lang.types import (
     Int,
     Pointer,
     Space,
+    Struct,
     Type,
     View,
     as_int,
@@ -176,6 +177,8 @@ def _plain_argument(c: FunctionChecker, value: t.Expr, param: Param) -> t.Expr:
         return memory(c, value, param, writes=param.writes)
     if isinstance(value.type, Pointer):
         return may_be_none(c, value) if value.type.nullable and not name.endswith("_OR_NULL") else value
+    if isinstance(value, t.PLACES) and isinstance(value.type, Struct) and space_of(value) is Space.BTF:
+        return memory_reference(value)  # a struct within one of the kernel's that the verifier knows
     return c.error(catalog.HelperArgument(param.name, "a pointer", describe(value)), value.span)
 
 

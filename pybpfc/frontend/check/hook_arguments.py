@@ -9,6 +9,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.contexts import MACHINE, registers
+from pybpfc.abi.program_types import result_rule
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
@@ -44,13 +45,17 @@ if TYPE_CHECKING:
 TYPED = frozenset({"tp_btf", "fentry", "fexit", "fmod_ret", "lsm", "lsm_cgroup"})
 """Hooks whose context is an array of the arguments, with types that the verifier knows."""
 
-PROBES = frozenset({"kprobe", "kretprobe", "uprobe", "uretprobe"})
+PROBES = frozenset({"kprobe", "kretprobe", "kprobe_multi", "uprobe", "uretprobe", "uprobe_multi"})
 """Hooks whose context is the registers."""
 
 SYSCALLS = frozenset({"ksyscall", "kretsyscall"})
 RETURNS = frozenset({"kretprobe", "uretprobe", "kretsyscall"})
-WITH_RESULT = frozenset({"fexit", "fmod_ret"})
+WITH_RESULT = frozenset({"fexit", "fmod_ret", "lsm"})
+"""Hooks whose programs may take the function's result, or that of the programs before, as a last argument `ret`."""
+
 HOOKS = TYPED | PROBES | SYSCALLS | {"raw_tracepoint", "iter"}
+
+OF_USER_SPACE = frozenset({"uprobe", "uretprobe", "uprobe_multi"})
 
 MAX_ARGUMENTS = 12
 _IN_REGISTERS = {
@@ -72,10 +77,11 @@ class Argument:
     indirect: bool = False
 
 
-def takes_context(captured: Captured, hook: str) -> bool:
-    """Whether a program of such a hook takes its context, by its only or first parameter."""
+def takes_context(captured: Captured, program: Program[..., Any]) -> bool:
+    """Whether a program takes its context, by its only or first parameter; one of entries and returns has to."""
+    hook = program.hook
     arguments = [*captured.node.args.posonlyargs, *captured.node.args.args]
-    if hook not in HOOKS:
+    if hook not in HOOKS or ".session" in program.section:
         return True
     if not arguments:
         return False
@@ -87,6 +93,11 @@ def takes_context(captured: Captured, hook: str) -> bool:
     except Exception:  # reported when the annotation itself is resolved
         return len(arguments) == 1
     return value is Any or value is object or (isinstance(value, type) and issubclass(value, Context))
+
+
+def _at_return(program: Program[..., Any]) -> bool:
+    """Whether a program is called when a function returns, and gets its result alone."""
+    return program.hook in RETURNS or program.section.startswith(("kretprobe.multi", "uretprobe.multi"))
 
 
 def hook_context(unit: Unit, captured: Captured, program: Program[..., Any]) -> ContextType | None:
@@ -116,7 +127,13 @@ def bind_arguments(c: FunctionChecker, program: Program[..., Any], context: t.Va
     if arguments is None:
         return None
     used = {node.id for node in ast.walk(c.node) if isinstance(node, ast.Name)}
-    return [_bind(c, argument, context) for argument in arguments if argument.name in used]
+    bound = [_bind(c, argument, context) for argument in arguments if argument.name in used]
+    rule = result_rule(program.section)
+    if program.hook == "lsm" and rule.min is not None and rule.max is not None:
+        for variable in (statement.variable for statement in bound if isinstance(statement, t.Bind)):
+            if variable.name == "ret":  # the program before has kept to the rule, and the verifier knows
+                c.require_flow().limit(variable, rule.min, rule.max)
+    return bound
 
 
 def _arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variable) -> list[Argument] | None:
@@ -142,7 +159,7 @@ def _arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variab
 def _prototype(c: FunctionChecker, program: Program[..., Any]) -> Prototype | None:
     if program.hook == "ksyscall":
         return syscall_prototype(program.target)
-    if program.hook in ("uprobe", "uretprobe", "kretsyscall"):
+    if program.hook in OF_USER_SPACE | {"kretsyscall"}:
         return None
     c.unit.note_kernel_types()
     found = kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
@@ -158,7 +175,7 @@ def _missing(c: FunctionChecker, hook: str, target: str) -> None:
     words = target.split("_")
     pattern = "_".join(words[: max(1, len(words) // 2)]) + "*"
     span = c.captured.source.span(c.captured.node.decorator_list[0])
-    listed = "lsm" if hook == "lsm_cgroup" else "fentry" if hook in WITH_RESULT else hook
+    listed = {"lsm_cgroup": "lsm", "fexit": "fentry", "fmod_ret": "fentry"}.get(hook, hook)
     c.emit(catalog.MissingHookTarget(_KINDS.get(hook, "function"), target, listed, pattern).at(span))
 
 
@@ -168,17 +185,22 @@ def _place(
     """The context's member that an argument is in, and whether the registers there are only pointed to."""
     hook, span = program.hook, c.captured.source.span(node)
     known = len(prototype.params) if prototype is not None else None
-    if hook in RETURNS:
+    if _at_return(program):
         if index:
             c.error(catalog.ProgramSignature(program.name, f"a `{hook}` program takes the result alone"), span)
             return None
         return _RESULT[MACHINE], False
     is_result = hook in WITH_RESULT and node.arg == "ret" and index == count - 1
+    if is_result and prototype is not None and prototype.result == VOID:
+        c.error(catalog.ProgramSignature(program.name, f"`{program.target}` has no result"), span)
+        return None
     if is_result and known is not None:
         index = known
     elif known is not None and index >= known:
         c.error(catalog.ProgramSignature(program.name, f"`{program.target}` has {known} arguments"), span)
         return None
+    if prototype is not None and prototype.words:
+        index = prototype.words[index]
     if hook in TYPED:
         most, member = MAX_ARGUMENTS, f"arg{index}"
     elif hook == "raw_tracepoint":
@@ -199,9 +221,8 @@ def _type(
     typed = program.hook in TYPED
     if node.annotation is None:
         if prototype is None:
-            return I64 if program.hook in RETURNS else U64
-        is_result = program.hook in (WITH_RESULT | {"kretprobe"}) and index >= len(prototype.params)
-        is_result = is_result or program.hook in RETURNS or (program.hook in WITH_RESULT and node.arg == "ret")
+            return I64 if _at_return(program) else U64
+        is_result = _at_return(program) or (program.hook in WITH_RESULT and node.arg == "ret")
         type = prototype.result if is_result else prototype.params[index][1]
         if type == VOID:
             return U64
@@ -214,7 +235,7 @@ def _type(
         found = annotation_type(c.unit, c.captured, node.annotation)
     if found is None:
         return None
-    space = Space.USER if program.hook in ("uprobe", "uretprobe") else Space.BTF if typed else Space.KERNEL
+    space = Space.USER if program.hook in OF_USER_SPACE else Space.BTF if typed else Space.KERNEL
     if isinstance(found, Struct):
         return Pointer(found, space if is_kernel(found) else Space.USER if space is Space.USER else Space.KERNEL)
     if isinstance(found, Pointer):

@@ -11,7 +11,16 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.access import resolve_static
 from pybpfc.frontend.check.context import FunctionChecker
-from pybpfc.frontend.check.conversion import FOREIGN, coerce, describe, may_be_none, place, space_of, to_number
+from pybpfc.frontend.check.conversion import (
+    FOREIGN,
+    coerce,
+    describe,
+    is_aggregate,
+    may_be_none,
+    place,
+    space_of,
+    to_number,
+)
 from pybpfc.frontend.check.helpers import available
 from pybpfc.frontend.symbols import Namespace, TypeSymbol
 from pybpfc.ir.ops import CoreKind
@@ -20,9 +29,11 @@ from pybpfc.lang.errors import AnnotationError
 from pybpfc.lang.kernel_types import KernelStruct
 from pybpfc.lang.types import (
     BOOL,
+    CHAR,
     ERROR,
     U32,
     U64,
+    Array,
     Enum,
     Error,
     Field,
@@ -31,6 +42,7 @@ from pybpfc.lang.types import (
     Space,
     Struct,
     Type,
+    View,
     Void,
     is_integer,
     is_kernel,
@@ -38,16 +50,19 @@ from pybpfc.lang.types import (
 )
 
 
-def reading(c: FunctionChecker, node: ast.AST, space: Space) -> bool:
+def reading(c: FunctionChecker, node: ast.AST | t.Expr, space: Space) -> bool:
     """Whether a place in foreign memory may be read here; a diagnostic if not."""
     name = "bpf_probe_read_user" if space is Space.USER else "bpf_probe_read_kernel"
-    return available(c, c.span(node), HELPERS[name])
+    return available(c, c.span(node) if isinstance(node, ast.AST) else node.span, HELPERS[name])
 
 
 def through_pointer(c: FunctionChecker, node: ast.Attribute, base: t.Expr, pointer: Pointer) -> t.Expr:
     """`p.field` or `p.value` where `p` leads to the kernel or to user space."""
-    from pybpfc.frontend.check.access import member
+    from pybpfc.frontend.check.access import has_field, member
 
+    own = is_aggregate(pointer.to) and not is_kernel(pointer.to)
+    if node.attr == "value" and own and not has_field(pointer.to, "value"):
+        return place(base) if reading(c, node, pointer.space) else t.Invalid(c.span(node), ERROR)
     if isinstance(pointer.to, Struct):
         return member(c, node, place(base), pointer.to)
     if isinstance(pointer.to, Void):
@@ -58,6 +73,16 @@ def through_pointer(c: FunctionChecker, node: ast.Attribute, base: t.Expr, point
         return t.Deref(c.span(node), seen_from(pointer.space, pointer.to), base)
     helps = ["a pointer is read through `.value`"] if is_scalar(pointer.to) else []
     return c.error(catalog.UnknownAttribute(describe(base), node.attr), c.name_span(node), helps=helps)
+
+
+def text_behind(c: FunctionChecker, e: t.Expr, length: int) -> t.Expr:
+    """A pointer to text of the kernel or of user space as its first `length` bytes, the last of them NUL."""
+    if not isinstance(e.type, Pointer) or e.type.nullable or e.type.space not in (Space.KERNEL, Space.USER):
+        return e
+    if not isinstance(e.type.to, Int) or e.type.to.bits != 8 or not reading(c, e, e.type.space):
+        return e
+    text = Array(CHAR, length, View.STR)
+    return t.Deref(e.span, text, t.Convert(e.span, Pointer(text, e.type.space), e))
 
 
 def foreign_member(c: FunctionChecker, node: ast.AST, base: t.Expr, struct: Struct, field: Field) -> t.Expr:
@@ -83,8 +108,8 @@ def seen_from(space: Space, type: Type) -> Type:
 
 
 def pointer_element(c: FunctionChecker, node: ast.Subscript, base: t.Expr, pointer: Pointer, index: t.Expr) -> t.Expr:
-    """`p[i]` where `p` leads to numbers or pointers of the kernel or of user space."""
-    if not is_scalar(pointer.to):
+    """`p[i]` where `p` leads to numbers, pointers or structs of the kernel or of user space."""
+    if not is_scalar(pointer.to) and not isinstance(pointer.to, Struct):
         return c.error(catalog.UntypedPointer(str(pointer)), node)
     if not reading(c, node, pointer.space):
         return t.Invalid(c.span(node), ERROR)
@@ -129,12 +154,12 @@ def coerce_kernel_pointer(e: t.Expr, to: Pointer) -> t.Expr | None:
     return None
 
 
-def held_kernel_pointer(value: t.Expr | None, struct: Struct) -> Pointer:
+def held_kernel_pointer(value: t.Expr | None, type: Type) -> Pointer:
     """The type of a variable annotated as a kernel struct: it keeps what the verifier knows of its first value."""
-    space, nullable = Space.KERNEL, False
+    held = type if isinstance(type, Pointer) else Pointer(type, Space.KERNEL)
     if value is not None and isinstance(value.type, Pointer) and value.type.space is Space.BTF:
-        space = Space.BTF
-    return Pointer(struct, space, nullable)
+        return Pointer(held.to, Space.BTF, held.nullable)
+    return held
 
 
 def check_cast(c: FunctionChecker, node: ast.Call) -> t.Expr:

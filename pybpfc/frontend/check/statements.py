@@ -329,7 +329,7 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     if isinstance(type, Error):
         _bind_error(c, node.target)
         return []
-    if is_kernel(type):
+    if is_kernel(type) or (isinstance(type, Pointer) and is_kernel(type.to)):
         return _annotated_kernel(c, node, node.target, type)
     known = c.variables.get(node.target.id)
     held: Type = Pointer(type, Space.STACK) if is_aggregate(type) else type.host if isinstance(type, Int) else type
@@ -353,8 +353,7 @@ def _annotated(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
 
 
 def _annotated_kernel(c: FunctionChecker, node: ast.AnnAssign, target: ast.Name, type: Type) -> list[t.Stmt]:
-    """`name: T = value` where T is a struct of the kernel: the name holds a pointer to one."""
-    assert isinstance(type, Struct)
+    """`name: T = value` where T is a struct of the kernel, or `T | None`: the name holds a pointer to one."""
     value = check(c, node.value) if node.value is not None else None
     held = held_kernel_pointer(value, type)
     known = c.variables.get(target.id)

@@ -216,6 +216,7 @@ ATTACHERS: dict[str, str] = {
     "cgroup": "cgroup",
     "perf_event": "perf_event",
     "kprobe": "kprobe",
+    "kprobe_multi": "kprobe_multi",
     "ksyscall": "kprobe",
     "uprobe": "uprobe",
     "netfilter": "netfilter",

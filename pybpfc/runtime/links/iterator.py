@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, TypeVar
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
 from pybpfc.diagnostics.errors import AttachError
+from pybpfc.lang.annotations import resolve
+from pybpfc.lang.codec import CodecError, codec_for
 from pybpfc.runtime import attributes
 from pybpfc.runtime.links.base import Link, attach_error, create_link
 from pybpfc.runtime.links.cgroup import open_directory
 from pybpfc.runtime.programs import Program
 from pybpfc.runtime.syscall import Command, address, bpf
+
+T = TypeVar("T")
 
 CGROUP_ORDERS = {"self": 1, "descendants_pre": 2, "descendants_post": 3, "ancestors_up": 4}
 
@@ -34,6 +38,14 @@ class IteratorLink(Link):
         """All that one walk over the objects writes."""
         with self.open() as file:
             return file.read()
+
+    def records(self, type: type[T]) -> list[T]:
+        """All that one walk writes, as values of a struct; raises `CodecError` when the last of them is not whole."""
+        codec, data = codec_for(resolve(type)), self.read()
+        count, rest = divmod(len(data), codec.size)
+        if rest:
+            raise CodecError(f"{len(data)} bytes are not a number of `{type.__name__}` of {codec.size} bytes")
+        return codec.decode_many(data, count)
 
     def text(self) -> str:
         """All that one walk writes, as text."""
