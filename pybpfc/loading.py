@@ -79,7 +79,7 @@ def _scopes(source: Source) -> list[Mapping[str, Any]]:
 def simulate_program(
     program: Any, *, consts: Mapping[str, Any], btf: str | os.PathLike[str] | None = None, **options: Any
 ) -> Any:
-    """Compile the program's module and run the program in the VM, fitted to the types of the file `btf` if there is one.
+    """Compile the program's module and run the program in the VM, fitted to the types of `btf` if there are any.
 
     The options are those of `simulate_spec`.
     """
