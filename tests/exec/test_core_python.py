@@ -6,7 +6,7 @@ import ctypes
 from pathlib import Path
 
 import pytest
-from core_cases import RAW, target_object
+from core_cases import RAW, btf_of, target_object
 from core_python_cases import CASES, Case, S, checking
 from language import module
 from test_core import by_libbpf, fitted, needs_kernel
@@ -14,6 +14,7 @@ from test_core import by_libbpf, fitted, needs_kernel
 import pybpfc as bpf
 from pybpfc.abi.insn import decode
 from pybpfc.compiler import compile_source
+from pybpfc.core_relo.minimize import minimize
 from pybpfc.diagnostics.errors import LoadError, VerifierError
 from pybpfc.formats.link import link_program
 from pybpfc.formats.object_reader import parse_object
@@ -116,3 +117,19 @@ def test_what_is_reached_is_told_by_its_python_line(tmp_path: Path) -> None:
     for part in ("s.gone: byte offset", "has no member `gone`", f"in {btf}"):
         assert part in refused.value.explanation
     assert "bpf.field_exists(" in refused.value.remedy
+
+
+def test_minimized_types_serve_for_the_kernels_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a kernel lacks BTF: the types cut down for an object fit it, as our loader and libbpf have it."""
+    needs_kernel()
+    case = next(case for case in CASES if case.name == "arrays")
+    object_file, whole, cut = tmp_path / "prog.o", tmp_path / "kernel.o", tmp_path / "cut.btf"
+    compile_source(checking(tmp_path, case), use_cache=False).write(object_file)
+    whole.write_bytes(target_object(case.target, case.kept))
+    cut.write_bytes(minimize(btf_of(whole.read_bytes()), [parse_object(object_file.read_bytes())]))
+    assert by_libbpf(object_file, cut) == by_libbpf(object_file, whole) is not None
+    memory = ctypes.create_string_buffer(RAW, len(RAW))
+    monkeypatch.setenv("PYBPFC_BTF", str(cut))
+    with bpf.load(object_file, attach=False, place=ctypes.addressof(memory)) as loaded:
+        wrong = loaded.programs["prog"].test_run(data=bytes(64)).retval
+    assert not wrong, case.checks[wrong - 1]
