@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,7 +92,10 @@ TARGET = "struct s { u64 x; u32 a; };"
 
 
 def test_simulate_fits_programs_to_given_types(tmp_path: Path) -> None:
-    source = S + "    a: u32\n\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n    return i32(bpf.field_offset(s.a) + 1)\n"
+    source = (
+        S
+        + "    a: u32\n\n@bpf.socket_filter\ndef prog(ctx: bpf.SkBuff) -> int:\n    return i32(bpf.field_offset(s.a) + 1)\n"
+    )
     made = module(tmp_path, source)
     btf = tmp_path / "kernel.o"
     btf.write_bytes(target_object(TARGET, ("struct s",)))
@@ -133,3 +138,21 @@ def test_minimized_types_serve_for_the_kernels_own(tmp_path: Path, monkeypatch: 
     with bpf.load(object_file, attach=False, place=ctypes.addressof(memory)) as loaded:
         wrong = loaded.programs["prog"].test_run(data=bytes(64)).retval
     assert not wrong, case.checks[wrong - 1]
+
+
+@pytest.mark.parametrize(
+    ("types", "told"),
+    [("struct s { u32 other; };", "`s.gone: byte offset` is not to be had"), (None, "can't be read")],
+)
+def test_run_fits_programs_to_a_file(tmp_path: Path, types: str | None, told: str) -> None:
+    needs_kernel()
+    btf = tmp_path / "kernel.o"
+    if types is not None:
+        btf.write_bytes(target_object(types, ("struct s",)))
+    made = module(tmp_path, REACHED)
+    command = [sys.executable, "-m", "pybpfc", "run", made.__file__, "--btf", str(btf), "--duration", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode
+    assert told in " ".join(done.stderr.split())
+    assert str(btf) in done.stderr
+    assert "Traceback" not in done.stderr
