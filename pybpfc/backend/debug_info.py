@@ -13,6 +13,7 @@ from pybpfc.backend.maps import Attribute, map_attributes, record_type
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import record_name
 from pybpfc.ir.module import Function, GlobalVar, Linkage, MapDef, Module
+from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.types import (
     CHAR,
     Array,
@@ -188,6 +189,16 @@ class DebugInfo:
             f"flags: DIFlagPrototyped, spFlags: {flags}, unit: {self.unit}, retainedNodes: {retained})"
         )
         return name
+
+    def kernel_function(self, function: KernelFunctionType) -> str:
+        """The node of a function that the kernel has."""
+        types = [self.type(function.result), *(self.type(p.type) for p in function.params)]
+        signature = self.node(f"!DISubroutineType(types: {self.node('!{' + ', '.join(types) + '}')})")
+        file = self.file(self.module.file)
+        return self.node(
+            f"!DISubprogram(name: {quote(function.name)}, scope: {file}, file: {file}, line: 1, "
+            f"type: {signature}, flags: DIFlagPrototyped, spFlags: DISPFlagOptimized)"
+        )
 
     def variable(self, name: str, type: str, span: Span, *, defined: bool = True) -> str:
         """A global variable's node."""

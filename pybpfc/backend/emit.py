@@ -12,6 +12,7 @@ from typing import Any
 
 from pybpfc.backend.core_access import emit_address, emit_query
 from pybpfc.backend.debug_info import DebugInfo, quote
+from pybpfc.backend.kernel_calls import KernelFunctions, emit_call, emit_exists
 from pybpfc.backend.maps import map_attributes
 from pybpfc.ir import ops
 from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, Target
@@ -78,6 +79,7 @@ class ModuleEmitter:
         self.declared: set[str] = set()
         self.constants: list[str] = []
         self.queries = 0
+        self.kernel_functions = KernelFunctions()
 
     def emit(self) -> str:
         """Everything."""
@@ -100,6 +102,7 @@ class ModuleEmitter:
         parts.append("")
         parts += self.constants
         parts += sorted(self.declared)
+        parts += self.kernel_functions.declarations(self.debug)
         parts.append('attributes #0 = { nounwind "no-builtins" }')
         parts.append('attributes #1 = { nounwind alwaysinline "no-builtins" }')
         parts.append('attributes #2 = { nounwind noinline "no-builtins" }')
@@ -245,6 +248,19 @@ class FunctionEmitter:
         name = self._fresh()
         self.lines.append(f"  {name} = {text}{self.at}")
         return name
+
+    def do(self, text: str) -> None:
+        """An instruction without a result."""
+        self._do(text)
+
+    def set_pointer(self, op: ops.Op, text: str) -> None:
+        """An op's result from an instruction that gives an address."""
+        self._set(op, text)
+        self._note_align(op, _MAX_ALIGN)
+
+    def set_truth(self, op: ops.Op, text: str) -> None:
+        """An op's result from a comparison."""
+        self._set(op, text)
 
     def set_number(self, op: ops.Op, value: str, width: int) -> None:
         """An op's result from a number of `width` bits, which is truncated, or tested for a `bool`."""
@@ -471,6 +487,10 @@ class FunctionEmitter:
         order = "seq_cst" if op.result is not None else "monotonic"
         self._set(op, f"atomicrmw {op.op.value} ptr {pointer}, {kind} {value} {order}")
 
+    def apart(self, op: ops.Apart) -> None:
+        """No instruction."""
+        self._do(f'call void asm sideeffect "", "i"(i64 {op.number})')
+
     def helper_call(self, op: ops.HelperCall) -> None:
         """Call a helper: a call to its number. The kernel passes and returns 64 bits."""
         args = ", ".join(self._argument(a) for a in op.args)
@@ -569,7 +589,10 @@ _EMITTERS: dict[type[ops.Op], Callable[[FunctionEmitter, Any], None]] = {
     ops.MemSet: FunctionEmitter.memset,
     ops.MemCopy: FunctionEmitter.memcpy,
     ops.Atomic: FunctionEmitter.atomic,
+    ops.Apart: FunctionEmitter.apart,
     ops.HelperCall: FunctionEmitter.helper_call,
+    ops.KernelCall: emit_call,
+    ops.KernelSymbolExists: emit_exists,
     ops.Call: FunctionEmitter.call,
     ops.ContextLoad: FunctionEmitter.context_load,
     ops.ContextStore: FunctionEmitter.context_store,

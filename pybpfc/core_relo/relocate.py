@@ -14,12 +14,12 @@ from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.btf import Btf
 from pybpfc.formats.core_access import Access, parse_access, path_words, type_words, words
 from pybpfc.formats.errors import BadBtf, BadObject, FormatError
-from pybpfc.formats.spec import CoreRelocation, FunctionSpec, ObjectSpec
+from pybpfc.formats.spec import CoreRelocation, FunctionSpec, ObjectSpec, Poison
 from pybpfc.records import replace
 
 
 def relocate_core(spec: ObjectSpec, target: Callable[[], TargetTypes]) -> ObjectSpec:
-    """The object with its CO-RE records applied; those that remain, with `failure` set, mark poisoned instructions.
+    """The object with its CO-RE records applied; where one finds nothing the instruction is poisoned.
 
     `target` is called only if there is something to look up. Raises LoadError for records that make no sense, and for
     those with more than one answer.
@@ -58,7 +58,7 @@ class _Relocating:
         if not function.core_relos:
             return function
         code = i.decode(function.insns, big_endian=self.big_endian)
-        failed: list[CoreRelocation] = []
+        poisoned = list(function.poisoned)
         for relocation in function.core_relos:
             try:
                 failure = self._apply(code, relocation)
@@ -66,9 +66,9 @@ class _Relocating:
                 raise self._unusable(function, relocation, error) from None
             if failure:
                 told = f"`{words(self.btf, relocation)}` is not to be had: {failure}"
-                failed.append(replace(relocation, failure=told))
+                poisoned.append(Poison(relocation.index, told))
         insns = i.encode(code, big_endian=self.big_endian)
-        return replace(function, insns=insns, core_relos=tuple(failed))
+        return replace(function, insns=insns, core_relos=(), poisoned=tuple(poisoned))
 
     def _apply(self, code: list[i.Insn], relocation: CoreRelocation) -> str:
         """Change the record's instruction; why it was poisoned, if it was."""

@@ -6,7 +6,7 @@ import struct
 
 from pybpfc.abi.insn import BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, SIZE
 from pybpfc.formats.errors import BadObject
-from pybpfc.formats.spec import CoreRelocation, FunctionSpec, LineInfo, ObjectSpec, Relocation
+from pybpfc.formats.spec import CoreRelocation, FunctionSpec, LineInfo, ObjectSpec, Poison, Relocation
 from pybpfc.records import frozen, replace
 
 
@@ -24,6 +24,7 @@ class LinkedProgram:
     func_info: tuple[tuple[int, int], ...]
     line_info: tuple[LineInfo, ...]
     core_relos: tuple[CoreRelocation, ...]
+    poisoned: tuple[Poison, ...]
     functions: tuple[tuple[int, str], ...]
 
 
@@ -42,6 +43,7 @@ def link_program(spec: ObjectSpec, name: str) -> LinkedProgram:
     relocations: list[Relocation] = []
     lines: list[LineInfo] = []
     core: list[CoreRelocation] = []
+    poisoned: list[Poison] = []
     for function in order:
         start = starts[function.name]
         for r in function.relocations:
@@ -52,11 +54,13 @@ def link_program(spec: ObjectSpec, name: str) -> LinkedProgram:
                 relocations.append(moved)
         lines.extend(replace(line, index=line.index + start) for line in function.line_info)
         core.extend(replace(c, index=c.index + start) for c in function.core_relos)
+        poisoned.extend(replace(p, index=p.index + start) for p in function.poisoned)
     info = tuple((starts[f.name], f.func_type_id) for f in order)
     if not all(type_id for _, type_id in info):
         info = ()
     places = tuple((starts[f.name], f.name) for f in order)
-    return LinkedProgram(name, main.section, bytes(code), tuple(relocations), info, tuple(lines), tuple(core), places)
+    records = tuple(lines), tuple(core), tuple(poisoned)
+    return LinkedProgram(name, main.section, bytes(code), tuple(relocations), info, *records, places)
 
 
 def _reachable(spec: ObjectSpec, main: FunctionSpec) -> list[FunctionSpec]:

@@ -27,6 +27,7 @@ from pybpfc.formats.spec import (
     VariableSpec,
 )
 
+MAX_DATA = 1 << 28
 DATA_SECTIONS = (".data", ".rodata", ".bss", ".kconfig")
 
 
@@ -80,9 +81,11 @@ class _Reader:
                     functions[function.name] = function
                 else:
                     programs[function.name] = function
-        return ObjectSpec(
+        spec = ObjectSpec(
             programs, functions, self.maps, self._variables(), self.btf, self._license(), self.elf.big_endian
         )
+        spec.weak = frozenset(s.name for s in self.elf.symbols if not s.section and s.binding == e.STB_WEAK)
+        return spec
 
     # ---------------------------------------------------------------------------- data
 
@@ -91,6 +94,8 @@ class _Reader:
         for section in self.elf.sections:
             if not is_data_section(section.name) or not section.size:
                 continue
+            if section.size > MAX_DATA:
+                raise BadObject(f"section {section.name} of {section.size} bytes is larger than any map")
             initial = section.data if section.data else bytes(section.size)
             datasec = self.btf.find(section.name, "DATASEC") if self.btf is not None else None
             self.maps[section.name] = MapSpec(

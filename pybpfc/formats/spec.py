@@ -40,17 +40,21 @@ class LineInfo:
 
 @frozen
 class CoreRelocation:
-    """A CO-RE record: `kind` by the kernel's `enum bpf_core_relo_kind`.
-
-    `failure` says why a record that was applied found nothing in the kernel's types; its instruction is poisoned then.
-    """
+    """A CO-RE record: `kind` by the kernel's `enum bpf_core_relo_kind`."""
 
     index: int
     type_id: int
     access: str
     kind: int
     access_offset: int = 0
-    failure: str = ""
+
+
+@frozen
+class Poison:
+    """An instruction that must not be reached, as what it is about is not there, and why."""
+
+    index: int
+    why: str
 
 
 @frozen
@@ -65,6 +69,7 @@ class FunctionSpec:
     line_info: tuple[LineInfo, ...] = ()
     core_relos: tuple[CoreRelocation, ...] = ()
     is_global: bool = True
+    poisoned: tuple[Poison, ...] = ()
 
 
 @define
@@ -141,6 +146,8 @@ class ObjectSpec:
     big_endian: bool = False
     version: int = 0
     sources: dict[str, str] = field(default_factory=dict)
+    weak: frozenset[str] = frozenset()
+    """Symbols of the kernel that may be missing."""
 
     @property
     def lost_counters(self) -> dict[str, VariableSpec]:

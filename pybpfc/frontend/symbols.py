@@ -182,6 +182,11 @@ class Foreign:
 
     def describe(self) -> str:
         """For diagnostics."""
+        from pybpfc.lang.functions import Kfunc
+        from pybpfc.lang.kernel_names import KernelFunction
+
+        if isinstance(self.value, Kfunc | KernelFunction):
+            return f"the kernel function `{self.name}`"
         kind = type(self.value).__name__
         return f"`{self.name}`, a Python {kind},"
 

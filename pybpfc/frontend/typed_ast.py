@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pybpfc.diagnostics.span import Span
 from pybpfc.ir.ops import ArithOp, AtomicOp, CoreKind, FormatSpec, Predicate
+from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.types import Enum, Field, Struct, Type
 from pybpfc.records import define, field, frozen
 
@@ -272,6 +273,21 @@ class CallFunction(Expr):
 
     function: FunctionKey
     args: tuple[Expr, ...]
+
+
+@define
+class CallKernel(Expr):
+    """A call of a kernel function (kfunc) with the arguments the kernel takes."""
+
+    function: KernelFunctionType
+    args: tuple[Expr, ...]
+
+
+@define
+class KernelSymbolExists(Expr):
+    """Whether the running kernel has a function."""
+
+    function: KernelFunctionType
 
 
 @define

@@ -36,7 +36,9 @@ from pybpfc.lang.annotations import resolve, split_global
 from pybpfc.lang.contexts import Context
 from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.fingerprint import VMLINUX, Dependencies, fingerprint
-from pybpfc.lang.functions import Function, Intrinsic
+from pybpfc.lang.functions import Function, Intrinsic, Kfunc
+from pybpfc.lang.kernel_names import KernelFunction
+from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
 from pybpfc.lang.types import ERROR, Array, Struct, Type, is_integer
@@ -85,6 +87,7 @@ class Unit:
     _signatures: dict[tuple[int, s.TypeArguments], s.Signature | None] = field(default_factory=dict)
     _captured: dict[int, Captured | None] = field(default_factory=dict)
     _inner_maps: dict[str, InnerMap] = field(default_factory=dict)
+    _kernel_functions: dict[int, KernelFunctionType | catalog.ErrorClass | None] = field(default_factory=dict)
     _kernel_structs: dict[str, Struct | None] = field(default_factory=dict)
 
     @functools.cached_property
@@ -227,6 +230,14 @@ class Unit:
                     self._kernel_structs[name] = found
                     break
         return self._kernel_structs[name]
+
+    def kernel_function(self, value: Kfunc | KernelFunction) -> KernelFunctionType | catalog.ErrorClass | None:
+        """How a kernel function is called; the mistake of naming one that is not known, None after a diagnostic."""
+        from pybpfc.frontend.kfuncs import function_type
+
+        if id(value) not in self._kernel_functions:
+            self._kernel_functions[id(value)] = function_type(self, value)
+        return self._kernel_functions[id(value)]
 
     def note_kernel_types(self) -> None:
         """Remember that this compilation depends on the kernel's types, besides those that the program names."""

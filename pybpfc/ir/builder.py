@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pybpfc.diagnostics.span import Span
 from pybpfc.ir import ops
 from pybpfc.ir.module import Block, Function, MapDef
+from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.types import BOOL, I64, Enum, Field, Pointer, Space, Struct, Type, Void
 
 if TYPE_CHECKING:
@@ -168,6 +169,18 @@ class Builder:
         """Call a helper; a `Void` result gives None."""
         node = ops.HelperCall(helper, tuple(args), span=self.span)
         return self._call(node, result)
+
+    def apart(self, number: int) -> None:
+        """Keep the end of this block from being merged with that of another."""
+        self._append(ops.Apart(number, span=self.span))
+
+    def kernel(self, function: KernelFunctionType, args: Sequence[ops.Value], result: Type) -> ops.Temp | None:
+        """Call a kernel function; a `Void` result gives None."""
+        return self._call(ops.KernelCall(function, tuple(args), span=self.span), result)
+
+    def kernel_symbol_exists(self, function: KernelFunctionType) -> ops.Temp:
+        """Whether the kernel has a function."""
+        return self._result(BOOL, ops.KernelSymbolExists(function, span=self.span))
 
     def call(self, function: str, args: Sequence[ops.Value], result: Type) -> ops.Temp | None:
         """Call a function of the module; a `Void` result gives None."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from pybpfc.diagnostics.span import Span
+from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.types import VOID, Enum, Field, Pointer, Space, Struct, Type
 from pybpfc.records import define, frozen
 
@@ -306,6 +307,13 @@ class Opaque(Op):
 
 
 @define
+class Apart(Op):
+    """Nothing, but different from others by its number: LLVM then does not merge the ends of two blocks."""
+
+    number: int
+
+
+@define
 class Bounded(Op):
     """A value that the frontend has shown to lie in `low` to `high`, in a form in which the verifier sees it.
 
@@ -363,6 +371,21 @@ class HelperCall(Op):
 
     helper: Helper
     args: tuple[Value, ...]
+
+
+@define
+class KernelCall(Op):
+    """Call a kernel function; the arguments are already as the kernel takes them."""
+
+    function: KernelFunctionType
+    args: tuple[Value, ...]
+
+
+@define
+class KernelSymbolExists(Op):
+    """Whether the kernel has a function, which may then be missing."""
+
+    function: KernelFunctionType
 
 
 @define

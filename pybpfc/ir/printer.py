@@ -150,6 +150,8 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"swap_be {v(op.value)}"
         case ops.Opaque():
             return f"opaque {v(op.value)}"
+        case ops.Apart():
+            return f"apart {op.number}"
         case ops.Bounded():
             return f"bounded {v(op.value)}, {op.low} to {op.high}"
         case ops.Checked():
@@ -165,6 +167,10 @@ def _action(op: ops.Op, names: _Names) -> str:
             return f"atomic {op.op.value} {v(op.pointer)}, {v(op.value)}{expected}"
         case ops.HelperCall():
             return f"helper {op.helper.name}({', '.join(v(a) for a in op.args)})"
+        case ops.KernelCall():
+            return f"kernel {op.function.name}({', '.join(v(a) for a in op.args)})"
+        case ops.KernelSymbolExists():
+            return f"exists {op.function.name}"
         case ops.Call():
             return f"call {op.function}({', '.join(v(a) for a in op.args)})"
         case ops.ContextLoad():

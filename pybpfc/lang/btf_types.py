@@ -27,11 +27,15 @@ from pybpfc.lang.types import (
     Struct,
     Type,
     View,
+    is_integer,
     size_of,
 )
 from pybpfc.lang.values import add_methods
 
 _BIG_ENDIAN = {"__be16": BE16, "__be32": BE32, "__be64": BE64}
+
+
+_DEPTH = 64
 
 
 def raw_bytes(size: int) -> Type:
@@ -45,12 +49,19 @@ class BtfTypes:
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
         self._done: dict[int, Type] = {}
+        self._depth = 0
 
     def type(self, id: int) -> Type:
         """The type of an id; raises `BadBtf` when there is no such type."""
         known = self._done.get(id)
         if known is None:
-            known = self._done[id] = self._convert(self.btf.type(id))
+            if self._depth > _DEPTH:
+                raise BadBtf(f"BTF type {id} never ends")
+            self._depth += 1
+            try:
+                known = self._done[id] = self._convert(self.btf.type(id))
+            finally:
+                self._depth -= 1
         return known
 
     def _convert(self, found: BtfType) -> Type:
@@ -126,7 +137,9 @@ class BtfTypes:
 def _sound(fields: list[Field], size: int) -> bool:
     """Whether fields can be a class's: within the struct, with names of their own that Python can have."""
     names = {field.name for field in fields if field.name.isidentifier() and not field.name.endswith("__")}
-    return len(names) == len(fields) and all(f.offset >= 0 and f.offset + size_of(f.type) <= size for f in fields)
+    return len(names) == len(fields) and all(
+        f.offset >= 0 and f.offset + size_of(f.type) <= size and (f.bits is None or is_integer(f.type)) for f in fields
+    )
 
 
 def class_of(layout: Struct) -> type:

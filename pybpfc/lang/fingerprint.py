@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from pybpfc.lang.errors import DeclarationError
-from pybpfc.lang.functions import Function
+from pybpfc.lang.functions import Function, Kfunc
+from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
 from pybpfc.records import frozen
@@ -50,6 +51,11 @@ def fingerprint(value: Any) -> str:
             return repr((*shape, d.map_extra))
         case Function():
             return f"function {value.name} {value.inline} {value.noinline} {value.exported}"
+        case Kfunc():
+            flags = (value.since, value.acquire, value.release, value.sleepable)
+            return f"kernel function {value.name} {flags}"
+        case KernelFunction():
+            return f"kernel function {value.name}"
         case ModuleType():
             return f"module {value.__name__}"
         case type():

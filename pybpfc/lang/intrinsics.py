@@ -199,6 +199,14 @@ def kconfig(option: str, type: type[_T]) -> _T:
 
 
 @_intrinsic
+def ksym_exists(function: Callable[..., object]) -> bool:
+    """Whether the running kernel has a kernel function: `if bpf.ksym_exists(bpf_task_from_vpid):`.
+
+    Code that only runs where it has may call it; on other kernels that code is never verified.
+    """
+
+
+@_intrinsic
 def kernel_version() -> u32:
     """The running kernel's version as `major << 16 | minor << 8 | patch`."""
 

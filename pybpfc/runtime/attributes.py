@@ -359,3 +359,16 @@ class PerfEventAttr(ctypes.Structure):
         ("sample_max_stack", ctypes.c_uint16),
         ("reserved_2", ctypes.c_uint16),
     ]
+
+
+class BtfInfo(ctypes.Structure):
+    """What BPF_OBJ_GET_INFO_BY_FD tells of BTF."""
+
+    _fields_: ClassVar[_Fields] = [
+        ("btf", _U64),
+        ("btf_size", _U32),
+        ("id", _U32),
+        ("name", _U64),
+        ("name_len", _U32),
+        ("kernel_btf", _U32),
+    ]

@@ -27,6 +27,7 @@ _HEAD = struct.Struct("=III")
 _FIXED = {INT: 4, 3: 12, VAR: 4, DECL_TAG: 4}
 _EACH = {STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12}
 
+KSYMS = ".ksyms"
 _LOG_SIZE = 1 << 20
 _ALLOCATED, _EXTERN = 1, 2  # linkage of variables
 
@@ -97,9 +98,7 @@ class BtfImage:
         `sizes` by section, `offsets` by section and variable; the others follow one another.
         """
         names = {record.id: self.name(record) for record in self.records() if record.kind == VAR}
-        for record in self.records():
-            if record.kind == VAR and struct.unpack_from("=I", self.types, record.at + 12)[0] == _EXTERN:
-                struct.pack_into("=I", self.types, record.at + 12, _ALLOCATED)  # the loader made a place for it
+        self._settle_externs()
         for record in list(self.records()):
             if record.kind != DATASEC:
                 continue
@@ -116,6 +115,25 @@ class BtfImage:
                 struct.pack_into("=III", self.types, record.at + 12 + 12 * index, type, offset, length)
             if size == 0:
                 self.head(record.at, name, DATASEC, record.vlen, max(end, sizes.get(section, 0)), record.flag)
+
+    def _settle_externs(self) -> None:
+        """Turn what is the kernel's into what the kernel takes: it knows nothing `extern`."""
+        symbols: set[int] = set()
+        for record in self.records():
+            if record.kind == DATASEC and self.name(record) == KSYMS:
+                self.head(record.at, self.string("ksyms"), ENUM64, record.vlen, 8)
+                for at in range(record.at + 12, record.at + 12 + 12 * record.vlen, 12):
+                    (symbol,) = struct.unpack_from("=I", self.types, at)
+                    symbols.add(symbol)
+                    struct.pack_into("=III", self.types, at, self.string(f"ksym_{symbol}"), symbol, 0)
+        for record in self.records():
+            name, _, type = _HEAD.unpack_from(self.types, record.at)
+            if record.kind == VAR and record.id in symbols:
+                _to_int(self, record, 0)
+            elif record.kind == VAR and struct.unpack_from("=I", self.types, record.at + 12)[0] == _EXTERN:
+                struct.pack_into("=I", self.types, record.at + 12, _ALLOCATED)  # the loader made a place for it
+            elif record.kind == FUNC and record.vlen == _EXTERN:
+                self.head(record.at, name, TYPEDEF, 0, type)
 
     def drop_functions(self) -> None:
         """Turn functions into what kernels before 5.0 know; programs then load without function and line records."""

@@ -105,6 +105,7 @@ class _Loading:
     stack: ExitStack
     image: BtfImage | None = None
     btf_fd: int = 0
+    btf_fds: tuple[int, ...] = ()
     handles: dict[str, Map] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
     kinds: dict[str, Section] = field(default_factory=dict)
@@ -118,6 +119,7 @@ class _Loading:
         self._check_kinds()
         self._check_names(options)
         self._apply_core()
+        self._apply_ksyms()
         self._find_globals()
         specs = self._with_constants(consts)
         try:
@@ -141,13 +143,6 @@ class _Loading:
                     remedy="name the section as libbpf does: `xdp`, `tracepoint/category/name`, `kprobe/function`, …",
                 )
             self.kinds[name] = kind
-        for function in (*self.spec.programs.values(), *self.spec.functions.values()):
-            for relocation in function.relocations:
-                if relocation.kind == "extern":
-                    raise LoadError(
-                        f"`{function.name}` uses `{relocation.symbol}` of the kernel, which is not supported yet",
-                        remedy="leave out `extern` variables (__ksym, __kconfig) and kernel functions",
-                    )
 
     def _check_names(self, options: Mapping[str, Any]) -> None:
         for name in options:
@@ -163,6 +158,14 @@ class _Loading:
             from pybpfc.core_relo.relocate import relocate_core
 
             self.spec = relocate_core(self.spec, lambda: target_types(self.target_btf))
+
+    def _apply_ksyms(self) -> None:
+        """Resolve what the programs take of the kernel by name."""
+        functions = (*self.spec.programs.values(), *self.spec.functions.values())
+        if any(r.kind == "extern" for f in functions for r in f.relocations):
+            from pybpfc.runtime.ksyms import resolve_ksyms
+
+            self.spec, self.btf_fds = resolve_ksyms(self.spec, self.stack)
 
     def _denied(self, error: PermissionError) -> LoadError:
         """What the whole object needs: better told once than map by map."""
@@ -250,7 +253,7 @@ class _Loading:
         except FormatError as error:
             raise LoadError(f"`{function.name}` can't be linked: {error}") from None
         target = self._target(function, kind)
-        job = Job(linked, kind, self.spec.license, self.image, self.btf_fd, target, self.spec.sources)
+        job = Job(linked, kind, self.spec.license, self.image, self.btf_fd, target, self.spec.sources, self.btf_fds)
         fd: Fd = load_program(job, self._map_fd)
         program = Program(fd, function.name, function.section, kind)
         self.stack.callback(program.close)

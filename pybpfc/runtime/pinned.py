@@ -14,6 +14,7 @@ from pybpfc.lang.btf_types import BtfTypes, type_or_bytes
 from pybpfc.lang.map_objects import map_object
 from pybpfc.lang.maps import BpfMap, TypedMap
 from pybpfc.lang.types import size_of
+from pybpfc.runtime.attributes import BtfInfo
 from pybpfc.runtime.maps import Map, MapInfo, map_info
 from pybpfc.runtime.permissions import permission_denied
 from pybpfc.runtime.syscall import Command, Fd, address, object_by_id, object_get, object_info
@@ -76,29 +77,16 @@ def _declared(kind: Any, handle: Map, place: str) -> BpfMap:
     return kind.cls.of(declaration)
 
 
-class _BtfInfo(ctypes.Structure):
-    """What BPF_OBJ_GET_INFO_BY_FD tells of BTF."""
-
-    _fields_ = [  # noqa: RUF012
-        ("btf", ctypes.c_uint64),
-        ("btf_size", ctypes.c_uint32),
-        ("id", ctypes.c_uint32),
-        ("name", ctypes.c_uint64),
-        ("name_len", ctypes.c_uint32),
-        ("kernel_btf", ctypes.c_uint32),
-    ]
-
-
 def _types_of(info: MapInfo) -> BtfTypes | None:
     """The types of the BTF the map was made with; None where there is none that we may read."""
     if not info.btf_id:
         return None
     try:
         with object_by_id(Command.BTF_GET_FD_BY_ID, info.btf_id) as fd:
-            found = _BtfInfo()
+            found = BtfInfo()
             object_info(fd.number, found)
             data = (ctypes.c_char * found.btf_size)()
-            found = _BtfInfo(btf=address(data), btf_size=len(data))
+            found = BtfInfo(btf=address(data), btf_size=len(data))
             object_info(fd.number, found)
         return BtfTypes(Btf(data.raw))
     except (OSError, BadBtf):

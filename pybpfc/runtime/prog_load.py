@@ -47,7 +47,10 @@ class Target:
 
 @define
 class Job:
-    """All that one load takes. `sources` are texts of files by name, for quoting."""
+    """All that one load takes.
+
+    `sources` are texts of files by name, for quoting; `btf_fds` are of the modules whose functions are called.
+    """
 
     program: LinkedProgram
     kind: Section
@@ -56,6 +59,7 @@ class Job:
     btf_fd: int
     target: Target
     sources: Mapping[str, str]
+    btf_fds: tuple[int, ...] = ()
 
 
 def load_program(job: Job, map_fd: Callable[[str], int | None]) -> Fd:
@@ -109,6 +113,8 @@ def _request(job: Job, code: bytes, buffers: list[object]) -> ProgLoad:
         attach_btf_id=job.target.btf_id,
         attach_prog_fd=job.target.program_fd,
     )
+    if job.btf_fds:
+        request.fd_array = _pack("=i", [(fd,) for fd in job.btf_fds], buffers)
     if job.btf is not None and job.btf_fd and job.program.func_info and job.btf.has_functions:
         _add_records(job, job.btf, request, buffers)
     return request
@@ -216,10 +222,10 @@ def _rejection(job: Job, number: int, short_log: str, log: str) -> VerifierError
 
 
 def _unresolved(job: Job, message: str, instruction: int | None) -> str:
-    """What CO-RE did not find in the kernel's types, when that is what the program was refused for."""
+    """What the kernel does not have, when that is what the program was refused for."""
     if f"unknown#{UNRESOLVED_HELPER}" not in message:
         return ""
-    return next((r.failure for r in job.program.core_relos if r.index == instruction), "")
+    return next((p.why for p in job.program.poisoned if p.index == instruction), "")
 
 
 _HELPER = re.compile(r"(?:unknown func|cannot use helper|invalid func) (?:(bpf_\w+)|unknown)#(\d+)")

@@ -278,8 +278,8 @@ class _Translator:
     def _write_helper(self, number: int, index: int, depth: int) -> None:
         add = self.source.add
         if number == isa.UNRESOLVED_HELPER:
-            failures = (r.failure for r in self.code.linked.core_relos if r.index == index)
-            add(depth, f"unresolved({next(failures, '')!r})", index)
+            reasons = (p.why for p in self.code.linked.poisoned if p.index == index)
+            add(depth, f"unresolved({next(reasons, '')!r})", index)
             return
         helper = helper_by_id(number)
         if helper is None:

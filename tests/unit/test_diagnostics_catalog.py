@@ -19,6 +19,7 @@ CHAPTERS = {
     "E06": "backend",
     "E07": "functions",
     "E08": "locks",
+    "E09": "kfuncs",
     "V00": "verifier",
 }
 SPAN = Span("a.py", 1, 1, 1, 2)

@@ -17,6 +17,7 @@ from pybpfc.diagnostics.catalog.base import one_of as one_of
 if TYPE_CHECKING:
     from pybpfc.diagnostics.catalog.backend import *  # noqa: F403
     from pybpfc.diagnostics.catalog.functions import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.kfuncs import *  # noqa: F403
     from pybpfc.diagnostics.catalog.limits import *  # noqa: F403
     from pybpfc.diagnostics.catalog.locks import *  # noqa: F403
     from pybpfc.diagnostics.catalog.pointers import *  # noqa: F403
@@ -36,7 +37,10 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
 
 
-CHAPTERS = ("syntax", "values", "pointers", "rules", "limits", "backend", "functions", "locks", "verifier", "warnings")
+CHAPTERS = (
+    *("syntax", "values", "pointers", "rules", "limits", "backend", "functions", "locks", "kfuncs"),
+    *("verifier", "warnings"),
+)
 """The modules of the catalogue, in the order of their codes."""
 
 

@@ -558,11 +558,12 @@ class NotAReservation(ErrorClass):
     """
 
     code = "E0413"
-    title = "`{method}` takes a variable that holds a reservation, not {found}"
-    label = "not reserved"
+    title = "`{method}` takes a variable that holds a {noun}, not {found}"
+    label = "nothing was taken here"
     help = "pass the variable that `reserve()` was assigned to"
     method: str
     found: str
+    noun: str = "reservation"
 
 
 class HelperNotAvailable(ErrorClass):
@@ -1248,35 +1249,3 @@ class NoPrograms(ErrorClass):
     label = "nothing to compile"
     help = "decorate a function with a hook, such as `@bpf.xdp`"
     module: str
-
-
-class KernelFunctionCall(ErrorClass):
-    """A program uses a kernel function (kfunc).
-
-    Kernel functions are found in the kernel's BTF when a program is loaded; the compiler cannot do so yet. Helpers have
-    fixed numbers and work.
-
-    Bad:
-
-        @bpf.kfunc
-        def bpf_cpumask_first(mask: u64) -> u32: ...
-
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            print(f"{bpf_cpumask_first(3)}")
-            return XDP_PASS
-
-    Good:
-
-        @bpf.xdp
-        def prog(ctx: bpf.XdpContext) -> int:
-            print(f"{bpf_get_smp_processor_id()}")
-            return XDP_PASS
-    """
-
-    code = "E0443"
-    title = "`{name}` is a kernel function (kfunc), which programs in Python cannot use yet"
-    label = "not supported yet"
-    help = "use a helper of `pybpfc.helpers`, or write this program in C: `bpf.load` takes its object too"
-    name: str

@@ -24,7 +24,6 @@ from pybpfc.frontend.symbols import (
     ConstInt,
     ConstSequence,
     ConstText,
-    Foreign,
     GlobalSymbol,
     MapSymbol,
     Namespace,
@@ -33,8 +32,6 @@ from pybpfc.frontend.symbols import (
     Undefined,
 )
 from pybpfc.frontend.tuples import TupleType
-from pybpfc.lang.functions import Kfunc
-from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.kernel_types import KernelStruct
 from pybpfc.lang.types import CHAR, ERROR, I64, VOID, Array, Error, Int, Pointer, Space, Struct, View, is_integer
 
@@ -82,16 +79,7 @@ def symbol_value(c: FunctionChecker, node: ast.expr, symbol: Symbol) -> t.Expr:
         case Undefined():
             return undefined(c, node, symbol)
         case _:
-            return c.error(kernel_name(symbol) or catalog.NotAValue(symbol.describe()), node)
-
-
-def kernel_name(symbol: Symbol) -> catalog.ErrorClass | None:
-    """The mistake of using a function or a type of the kernel; None for other symbols."""
-    match symbol:
-        case Foreign(value=Kfunc() | KernelFunction() as function):
-            return catalog.KernelFunctionCall(function.name)
-        case _:
-            return None
+            return c.error(catalog.NotAValue(symbol.describe()), node)
 
 
 def undefined(c: FunctionChecker, node: ast.expr, symbol: Undefined) -> t.Expr:

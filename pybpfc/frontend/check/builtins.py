@@ -180,6 +180,10 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         return kernel_types.check_question(c, node, name)
     if name == "cast":
         return kernel_types.check_cast(c, node)
+    if name == "ksym_exists":
+        from pybpfc.frontend.check.kfuncs import check_exists
+
+        return check_exists(c, node)
     if name in ("kconfig", "kernel_version"):
         return kernel_values.check_kernel_value(c, node, name)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)

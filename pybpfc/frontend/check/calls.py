@@ -9,7 +9,6 @@ from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check import builtins, helpers
 from pybpfc.frontend.check.access import (
-    kernel_name,
     resolve_static,
     undefined,
 )
@@ -25,6 +24,7 @@ from pybpfc.frontend.check.conversion import (
     to_number,
 )
 from pybpfc.frontend.check.function_calls import call_function
+from pybpfc.frontend.check.kfuncs import check_kfunc, kernel_function
 from pybpfc.frontend.check.map_methods import check_map_method
 from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType
@@ -78,8 +78,8 @@ def check_call(c: FunctionChecker, node: ast.expr) -> t.Expr:
 
 
 def _call_symbol(c: FunctionChecker, node: ast.Call, symbol: Symbol) -> t.Expr:
-    if (mistake := kernel_name(symbol)) is not None:
-        return c.error(mistake, node.func)
+    if (function := kernel_function(symbol)) is not None:
+        return check_kfunc(c, node, function)
     match symbol:
         case TypeSymbol(type=Struct() as struct):
             return new_struct(c, node, struct)

@@ -39,11 +39,12 @@ class Loop:
 
 @define
 class Guard:
-    """A lock that is held: the variable with its address, where it was taken, and how many loops are around that."""
+    """A lock that is held: where it was taken, how many loops are around that, and what gives it back."""
 
-    variable: t.Variable
+    kind: str
     span: Span
     loops: int
+    leave: t.Stmt
 
 
 class FunctionChecker:

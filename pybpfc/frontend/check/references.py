@@ -55,14 +55,31 @@ WORDS = {
 """The helpers whose results are followed."""
 
 
-def is_reservation(value: t.Expr) -> bool:
-    """Whether an expression takes something that must be given back."""
-    return isinstance(value, t.CallHelper) and value.helper.name in WORDS
+def taken_by(value: t.Expr) -> str:
+    """The helper or kernel function by which an expression takes what must be given back; empty for others."""
+    match value:
+        case t.CallHelper() if value.helper.name in WORDS:
+            return value.helper.name
+        case t.CallKernel() if value.function.flags.acquires:
+            return f"{value.function.name}/{value.function.flags.released_by}"
+        case _:
+            return ""
 
 
 def words_of(c: FunctionChecker, variable: t.Variable) -> Words:
     """How to speak of what a variable holds."""
-    return WORDS[c.taken[variable][1]] if variable in c.taken else _RECORD
+    return words_for(c.taken[variable][1]) if variable in c.taken else _RECORD
+
+
+def words_for(by: str) -> Words:
+    """How to speak of what `taken_by` names."""
+    return WORDS.get(by) or _object(by.partition("/")[2])
+
+
+def _object(release: str) -> Words:
+    return _SOCKET._replace(
+        how=f"call `{release}` on every path where it is not None", finish=f"use it before `{release}`"
+    )
 
 
 def _origin(c: FunctionChecker, variable: t.Variable) -> list[Label]:
@@ -73,10 +90,10 @@ def _origin(c: FunctionChecker, variable: t.Variable) -> list[Label]:
 def hold(c: FunctionChecker, variable: t.Variable, value: t.Expr) -> None:
     """The variable was bound to a value: what it holds now, what else it is a name of."""
     flow = c.require_flow()
-    if is_reservation(value):
-        assert isinstance(value, t.CallHelper)
-        c.taken[variable] = (value.span, value.helper.name)
-        flow.reservations[variable] = frozenset({HELD, NULL})
+    if by := taken_by(value):
+        c.taken[variable] = (value.span, by)
+        never_null = isinstance(value, t.CallKernel) and value.function.flags.never_null
+        flow.reservations[variable] = frozenset({HELD} if never_null else {HELD, NULL})
         return
     source = value.operand if isinstance(value, t.Convert) else value
     if isinstance(source, t.ReadVariable) and flow.stages(source.variable):
@@ -158,7 +175,10 @@ def release(c: FunctionChecker, span: Span, record: t.Expr, method: str) -> bool
     stages = flow.stages(variable) if variable is not None else frozenset()
     if variable is None or not stages:
         if check_not_released(c, record):
-            c.error(catalog.NotAReservation(method, describe(record)), record.span)
+            of_object = method.startswith("bpf_") and "ringbuf" not in method
+            helps = ["pass the variable that holds what a kernel function gave to keep"] if of_object else ()
+            noun = _SOCKET.noun if of_object else _RECORD.noun
+            c.error(catalog.NotAReservation(method, describe(record), noun), record.span, helps=helps)
         return False
     owner = flow.owner(variable)
     if FAILED in stages:

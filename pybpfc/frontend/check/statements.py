@@ -35,7 +35,8 @@ from pybpfc.frontend.check.references import (
     check_not_released,
     check_overwritten,
     hold,
-    is_reservation,
+    taken_by,
+    words_for,
 )
 from pybpfc.frontend.check.results import check_return
 from pybpfc.frontend.check.texts import check_text_source
@@ -461,15 +462,21 @@ def _expression(c: FunctionChecker, node: ast.stmt) -> list[t.Stmt]:
     return _evaluate(c, node, check(c, node.value))
 
 
+_WITH_EFFECTS = (
+    *(t.CallFunction, t.CallHelper, t.CallKernel, t.MapMethod),
+    *(t.AtomicOperation, t.Printing, t.Assignment),
+)
+
+
 def _evaluate(c: FunctionChecker, node: ast.stmt, value: t.Expr) -> list[t.Stmt]:
     if isinstance(value.type, Error):
         return []
-    if is_reservation(value):
-        c.error(catalog.ReservationLeak(c.sink.sources.text(c.span(node))), node, label="no variable holds it")
+    if by := taken_by(value):
+        words = words_for(by)
+        leak = catalog.ReservationLeak(c.sink.sources.text(c.span(node)), words.open)
+        c.error(leak, node, label="no variable holds it", helps=[words.how])
         return []
-    if not isinstance(
-        value, t.CallFunction | t.CallHelper | t.MapMethod | t.AtomicOperation | t.Printing | t.Assignment
-    ):
+    if not isinstance(value, _WITH_EFFECTS):
         c.emit(catalog.UnusedResult("this expression").at(c.span(node)))
         if isinstance(value, t.NoneValue | t.Text | t.MapObject | t.Literal):
             return []

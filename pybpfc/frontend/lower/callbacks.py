@@ -166,7 +166,8 @@ def lower_callback_loop(low: Lowering, s: t.CallbackLoop) -> None:
         outer = low.outer_frame(b)
         assert outer is not None
         b.store(_slot(low, frame, link), b.convert(outer, link.type))
-    name = f"{low.function.name}__loop{low.next_loop()}"
+    number = low.next_loop()
+    name = f"{low.function.name}__loop{number}"
     rounds = _rounds(low, s.source) if isinstance(s.source, t.RangeSource) else low.constant(U32, MAX_ROUNDS)
     _body_function(low, s, name)
     b.span = s.span
@@ -175,11 +176,13 @@ def lower_callback_loop(low: Lowering, s: t.CallbackLoop) -> None:
         arguments = (MapPointer(s.source.map), FunctionPointer(name), context, low.constant(U64, 0))
         b.helper(HELPERS["bpf_for_each_map_elem"], arguments, I64)
     else:
-        # a body that never runs is removed by the verifier, which then misses it here (EFAULT): so the call goes too
+        # a body that never runs is removed by the verifier, which then misses it here (EFAULT): so the call goes too,
+        # and takes the body's address with it as long as it is not one call for two loops
         some, none = b.new_block("loop.call"), b.new_block("loop.called")
         b.branch(b.compare(Predicate.NE, rounds, low.constant(U32, 0)), some, none)
         b.place(some)
         b.helper(HELPERS["bpf_loop"], (rounds, FunctionPointer(name), context, low.constant(U64, 0)), I64)
+        b.apart(number)
         b.jump(none)
         b.place(none)
     _after(low, s)

@@ -352,6 +352,17 @@ def _call_function(low: Lowering, e: t.CallFunction, out: Value | None = None) -
     return low.b.call(e.function.name, [*([out] if out is not None else []), *args], result) or Const(U64, 0)
 
 
+def _call_kernel(low: Lowering, e: t.CallKernel) -> Value:
+    args = [lower_value(low, a) for a in e.args]
+    low.b.span = e.span
+    return low.b.kernel(e.function, args, register_type(e.type)) or Const(U64, 0)
+
+
+def _kernel_symbol_exists(low: Lowering, e: t.KernelSymbolExists) -> Value:
+    low.b.span = e.span
+    return low.b.kernel_symbol_exists(e.function)
+
+
 def _call_helper(low: Lowering, e: t.CallHelper) -> Value:
     args = [lower_value(low, a) for a in e.args]
     low.b.span = e.span
@@ -468,6 +479,8 @@ _VALUES: dict[type[t.Expr], Callable[[Lowering, Any], Value]] = {
     t.AddressOf: _address_of,
     t.CallFunction: _call_function,
     t.CallHelper: _call_helper,
+    t.CallKernel: _call_kernel,
+    t.KernelSymbolExists: _kernel_symbol_exists,
     t.MapMethod: lower_map_method,
     t.AtomicOperation: _atomic,
     t.CoreQuery: lower_query,

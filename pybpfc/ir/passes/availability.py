@@ -31,6 +31,7 @@ def check_availability(module: Module, target: Target, sink: DiagnosticSink) -> 
         if program.program is not None:
             reached = _reached(module, program)
             _check_helpers(module, program.program, reached, target, sink)
+            _check_kernel_functions(reached, target, sink)
     _check_tail_calls(module, sink)
     if target.kernel is not None:
         _check_hooks(module, target.kernel, sink)
@@ -88,6 +89,24 @@ def _check_helpers(
             helps = [f"use {instead}"] if instead is not None else []
         if mistake is not None:
             sink.emit(mistake.at(spans[0], labels=_further(spans), helps=helps))
+
+
+def _check_kernel_functions(functions: Iterable[Function], target: Target, sink: DiagnosticSink) -> None:
+    """Kernel functions that the kernel compiled for may lack must be asked for."""
+    asked: set[str] = set()
+    uses: dict[str, list[ops.KernelCall]] = {}
+    for function in functions:
+        for op in _ops(function):
+            if isinstance(op, ops.KernelSymbolExists):
+                asked.add(op.function.name)
+            elif isinstance(op, ops.KernelCall):
+                uses.setdefault(op.function.name, []).append(op)
+    for name, calls in uses.items():
+        since = calls[0].function.flags.since
+        if target.kernel is not None and since > target.kernel and name not in asked:
+            mistake = catalog.HelperTooNew(name, str(since), str(target.kernel), "")
+            helps = [f"call it where `bpf.ksym_exists({name})`"]
+            sink.emit(mistake.at(calls[0].span, labels=_further([c.span for c in calls]), helps=helps))
 
 
 def _check_tail_calls(module: Module, sink: DiagnosticSink) -> None:
