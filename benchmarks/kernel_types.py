@@ -16,7 +16,7 @@ TARGETS = {"cold": (0.150, 40.0), "warm": (0.015, 40.0)}
 CHILD = """
 import resource, sys, time
 start = time.perf_counter()
-from pybpfc.runtime.kernel_btf import target_btf
+from pybpfc.lang.kernel_btf import target_btf
 loaded = time.perf_counter()
 btf = target_btf()
 for name in ("task_struct", "sock", "sk_buff", "file", "inode", "dentry", "mm_struct", "cred", "bpf_prog", "socket"):

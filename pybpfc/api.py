@@ -57,6 +57,7 @@ def simulate(
     cpus: int = 1,
     seed: int = 0,
     externs: Mapping[str, int | bytes] | None = None,
+    btf: str | os.PathLike[str] | None = None,
     **consts: Any,
 ) -> SimulationResult:
     """Run a program in the built-in VM: no root, no kernel, any system.
@@ -65,13 +66,15 @@ def simulate(
     `helpers` Python functions, or results, that stand in for kernel helpers. `memory` is what user and kernel addresses
     hold, bytes or text by address; `task` is the `pybpfc.vm.Task` that runs (pid, names, cgroup), `cpus` their number
     (the program runs on the first), `seed` what random numbers begin with, `externs` the values of kconfig and kernel
-    symbols by name, numbers of 64 bits or bytes. Other keywords set `bpf.Const` globals. Raises `CompileError`, or
-    `VmError` with the Python line.
+    symbols by name, numbers of 64 bits or bytes. `btf` is a file with the types of a kernel (BTF, alone or in an ELF
+    file) that CO-RE fits the program to; without, kernel structs are as the program declares them. Other keywords set
+    `bpf.Const` globals. Raises `CompileError`, `LoadError` for types that can't be read or that fit in more than one
+    way, or `VmError` with the Python line.
     """
     from pybpfc.loading import simulate_program
 
     options: dict[str, Any] = {"data": data, "ctx": ctx, "maps": maps, "helpers": helpers, "memory": memory}
-    options |= {"task": task, "cpus": cpus, "seed": seed, "externs": externs}
+    options |= {"task": task, "cpus": cpus, "seed": seed, "externs": externs, "btf": btf}
     result: SimulationResult = simulate_program(program, consts=consts, **options)
     return result
 

@@ -76,8 +76,13 @@ def _scopes(source: Source) -> list[Mapping[str, Any]]:
     return scopes
 
 
-def simulate_program(program: Any, *, consts: Mapping[str, Any], **options: Any) -> Any:
-    """Compile the program's module and run the program in the VM; the options are those of `simulate_spec`."""
+def simulate_program(
+    program: Any, *, consts: Mapping[str, Any], btf: str | os.PathLike[str] | None = None, **options: Any
+) -> Any:
+    """Compile the program's module and run the program in the VM, fitted to the types of `btf` if there are any.
+
+    The options are those of `simulate_spec`.
+    """
     from pybpfc.vm.simulate import simulate_spec
 
     if isinstance(program, Program):
@@ -88,4 +93,10 @@ def simulate_program(program: Any, *, consts: Mapping[str, Any], **options: Any)
     else:
         raise TypeError(f"`bpf.simulate` runs a decorated program, not {type(program).__name__}")
     declared, _ = parts(compiled)
-    return simulate_spec(compiled.spec, name, consts=consts, declared=declared, **options)
+    spec = compiled.spec
+    if btf is not None:
+        from pybpfc.core_relo.candidates import target_types
+        from pybpfc.core_relo.relocate import relocate_core
+
+        spec = relocate_core(spec, lambda: target_types(btf))
+    return simulate_spec(spec, name, consts=consts, declared=declared, **options)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pybpfc.ir import ops
 from pybpfc.ir.module import Module
 from pybpfc.ir.ops import CoreKind
-from pybpfc.lang.types import Array, Enum, Field, Struct, Type
+from pybpfc.lang.types import Array, Enum, Field, Struct, Type, size_of
 
 if TYPE_CHECKING:
     from pybpfc.backend.emit import FunctionEmitter
@@ -94,15 +94,26 @@ def _member(f: FunctionEmitter, pointer: str, struct: Struct, field: Field) -> s
     index = f.debug.used.index(struct, field)
     if struct.union:
         return _call(f, "union", pointer, f"i32 {index}", struct, "i32")
-    return _call(f, "struct", pointer, f"i32 0, i32 {index}", struct, "i32, i32", index + 1)
+    return _call(f, "struct", pointer, f"i32 0, i32 {index}", struct, "i32, i32", index + 1, _unit(field))
+
+
+def _unit(field: Field) -> int:
+    """Bits of the integer whose alignment tells LLVM in what unit a bit-field lies; it may not cross a unit's end."""
+    if field.bits is None:
+        return 8
+    unit = size_of(field.type) * 8
+    first = field.offset * 8 + field.bit_offset
+    while unit < 64 and first // unit != (first + field.bits - 1) // unit:
+        unit *= 2
+    return unit
 
 
 def _call(
-    f: FunctionEmitter, kind: str, pointer: str, rest: str, of: Type, parameters: str, elements: int = 0
+    f: FunctionEmitter, kind: str, pointer: str, rest: str, of: Type, parameters: str, elements: int = 0, unit: int = 8
 ) -> str:
     name = f"@llvm.preserve.{kind}.access.index.p0.p0"
     f.owner.declared.add(f"declare ptr {name}(ptr, {parameters})")
-    element = f"elementtype([{elements} x i8]) " if elements else ""
+    element = f"elementtype([{elements} x i{unit}]) " if elements else ""
     return f.make(f"call ptr {name}(ptr {element}{pointer}, {rest}), !llvm.preserve.access.index {f.debug.type(of)}")
 
 

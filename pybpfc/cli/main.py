@@ -132,7 +132,8 @@ def check(sources: tuple[str, ...], form: str, kernel: str | None) -> None:
 @click.option("-s", "--set", "consts", multiple=True, metavar="NAME=VALUE", help="Set a constant before loading.")
 @click.option("-i", "--interface", help="The network interface of programs that need one.")
 @click.option("-d", "--duration", type=click.FloatRange(min=0), help="End after this many seconds.")
-def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None) -> None:
+@click.option("--btf", metavar="FILE", help="Types that programs are fitted to: BTF, or ELF with it. Or $PYBPFC_BTF.")
+def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None, btf: str | None) -> None:
     """Load SOURCE (a .py or .o file), attach its programs and print the events they send, until Ctrl-C."""
     from pybpfc.cli.importing import import_source
     from pybpfc.cli.running import parse_consts, print_events
@@ -141,7 +142,7 @@ def run(source: str, consts: tuple[str, ...], interface: str | None, duration: f
     target: Any = import_source(source) if source.endswith(".py") else source
     options = {"interface": interface} if interface else {}
     given = parse_consts(consts)
-    with load_source(target, consts=given, attach=False) as obj:
+    with load_source(target, consts=given, attach=False, btf=btf) as obj:
         for program in obj.programs.values():
             program.attach(**({**options, **_decorated(target, program.name)}))
         print(f"attached {', '.join(obj.programs)}", file=sys.stderr, flush=True)

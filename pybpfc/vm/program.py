@@ -73,7 +73,8 @@ def places(programs: list[CompiledProgram], traceback: TracebackType | None) -> 
 def _unresolved(why: str) -> None:
     """What stands where CO-RE found nothing in the kernel's types."""
     message = "the program uses what the kernel's types do not have"
-    raise VmError(f"{message}: {why}" if why else message, remedy="guard it with a check that it exists")
+    remedy = "guard the access with `bpf.field_exists(...)` or `bpf.type_exists(...)`"
+    raise VmError(f"{message}: {why}" if why else message, remedy=remedy)
 
 
 def base_namespace(order: Order, probe: Callable[[int, int], bytes] | None = None) -> dict[str, object]:

@@ -135,17 +135,23 @@ def read_foreign(low: Lowering, e: t.Expr) -> Value:
     """The value of a scalar place of the kernel or of user space."""
     from pybpfc.frontend.lower.expressions import lower_address
 
-    if isinstance(e, t.Member) and e.struct.kernel and e.field.bits is not None:
-        return _read_bits(low, e)
     space = space_of(e)
+    direct = space is Space.BTF and in_chain(e) and is_direct(e)
+    if isinstance(e, t.Member) and e.struct.kernel and (e.field.bits is not None or not direct and _may_change(e)):
+        return _read_bits(low, e)
     if isinstance(e, t.Member) and e.field.bits is not None:
         return _read_plain_bits(low, e, space)
     type = memory_type(e)
-    if space is Space.BTF and in_chain(e) and is_direct(e):
+    if direct:
         return _load_direct(low, e, type)
     address = lower_address(low, e)
     low.b.span = e.span
     return read_at(low, address, type, space)
+
+
+def _may_change(e: t.Member) -> bool:
+    """Whether a field is a number that another kernel may have in other bytes, or in bits, and still as a number."""
+    return isinstance(e.field.type, Int) and not e.field.type.big_endian
 
 
 def _load_direct(low: Lowering, e: t.Expr, type: Type) -> Value:
@@ -197,7 +203,7 @@ def copy_foreign(low: Lowering, to: Value, source: Value, size: Value, space: Sp
 
 
 def _read_bits(low: Lowering, e: t.Member) -> Value:
-    """A bit-field: where it is, how long, and how far to shift are all the running kernel's to say."""
+    """A number: where it is, how long, and how far to shift are all the running kernel's to say."""
     from pybpfc.frontend.lower.expressions import lower_address
 
     base, struct, path = _chain(e)
