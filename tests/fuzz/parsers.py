@@ -1,7 +1,7 @@
 """Damaged objects, BTF and verifier logs through everything that reads them: `parsers.py {objects|btf|logs} SEED COUNT`.
 
 Whatever comes in, what comes out is a result or an error of the project's own; the process has 1 GiB of memory and, for
-each input, 20 seconds. Ends with 1 at the first input that breaks this, which it leaves in the current directory.
+each input, 20 seconds of the processor. Ends with 1 at the first input that breaks this, which it leaves in the current directory.
 """
 
 from __future__ import annotations
@@ -314,22 +314,22 @@ def main(kind: str, seed: int, count: int) -> int:
     inputs = make(Random(seed), count)
     first = next(inputs)  # compiles the seeds, which takes more memory than reading them
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGALRM, _alarm)
+    signal.signal(signal.SIGPROF, _alarm)
     accepted = 0
     for number, data in enumerate(chain((first,), inputs)):
-        signal.alarm(SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
             read(data)
             accepted += 1
         except OWN:
             pass
         except BaseException:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             broken = Path(f"broken-{kind}-{seed}-{number}")
             broken.write_bytes(data)
             print(f"{kind}, seed {seed}, input {number}, left in {broken}:\n{traceback.format_exc()}")
             return 1
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     print(f"{kind}: {count} inputs, {accepted} read to the end; {peak} MiB at most")
     return 0
