@@ -11,17 +11,17 @@ from pybpfc.diagnostics.span import Span
 
 ENTRIES = catalog.entries()
 CHAPTERS = {
-    "E01": "syntax",
-    "E02": "values",
-    "E03": "pointers",
-    "E04": "rules",
-    "E05": "limits",
-    "E06": "backend",
-    "E07": "functions",
-    "E08": "locks",
-    "E09": "kernel_objects",
-    "E10": "kfuncs",
-    "V00": "verifier",
+    "E01": {"sources", "syntax", "python", "places"},
+    "E02": {"numbers", "values", "names", "calls", "members"},
+    "E03": {"pointers"},
+    "E04": {"maps", "reservations", "availability", "rules"},
+    "E05": {"limits"},
+    "E06": {"backend"},
+    "E07": {"functions"},
+    "E08": {"locks"},
+    "E09": {"kernel_objects"},
+    "E10": {"kfuncs"},
+    "V00": {"verifier"},
 }
 SPAN = Span("a.py", 1, 1, 1, 2)
 
@@ -50,8 +50,8 @@ def test_code_severity_and_chapter_agree(entry: type[ErrorClass]) -> None:
     assert re.fullmatch(r"[EVWR]\d{4}", entry.code)
     expected = Severity.WARNING if entry.code.startswith("W") else Severity.ERROR
     assert entry.severity is expected
-    chapter = "warnings" if entry.code.startswith("W") else CHAPTERS[entry.code[:3]]
-    assert entry.__module__ == f"pybpfc.diagnostics.catalog.{chapter}"
+    chapters = {"warnings"} if entry.code.startswith("W") else CHAPTERS[entry.code[:3]]
+    assert entry.__module__.rpartition(".")[2] in chapters
 
 
 @entries

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "core_relo": _TO_LANG,
     "runtime": _TO_LANG | {"core_relo"},
     "vm": _TO_LANG | {"core_relo"},
-    "loading": _TO_LANG | _DRIVER | {"runtime", "vm"},
+    "loading": _TO_LANG | _DRIVER | {"core_relo", "runtime", "vm"},
     **dict.fromkeys(_FACADES, {"abi", "lang"}),
     "stdlib": {"abi", "lang"} | _FACADES,
 }

@@ -15,14 +15,24 @@ from pybpfc.diagnostics.catalog.base import did_you_mean as did_you_mean
 from pybpfc.diagnostics.catalog.base import one_of as one_of
 
 if TYPE_CHECKING:
+    from pybpfc.diagnostics.catalog.availability import *  # noqa: F403
     from pybpfc.diagnostics.catalog.backend import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.calls import *  # noqa: F403
     from pybpfc.diagnostics.catalog.functions import *  # noqa: F403
     from pybpfc.diagnostics.catalog.kernel_objects import *  # noqa: F403
     from pybpfc.diagnostics.catalog.kfuncs import *  # noqa: F403
     from pybpfc.diagnostics.catalog.limits import *  # noqa: F403
     from pybpfc.diagnostics.catalog.locks import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.maps import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.members import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.names import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.numbers import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.places import *  # noqa: F403
     from pybpfc.diagnostics.catalog.pointers import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.python import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.reservations import *  # noqa: F403
     from pybpfc.diagnostics.catalog.rules import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.sources import *  # noqa: F403
     from pybpfc.diagnostics.catalog.syntax import *  # noqa: F403
     from pybpfc.diagnostics.catalog.values import *  # noqa: F403
     from pybpfc.diagnostics.catalog.verifier import *  # noqa: F403
@@ -39,8 +49,28 @@ else:
 
 
 CHAPTERS = (
-    *("syntax", "values", "pointers", "rules", "limits", "backend", "functions", "locks", "kernel_objects", "kfuncs"),
-    *("verifier", "warnings"),
+    "sources",
+    "syntax",
+    "python",
+    "places",
+    "numbers",
+    "values",
+    "names",
+    "calls",
+    "members",
+    "pointers",
+    "maps",
+    "reservations",
+    "availability",
+    "rules",
+    "limits",
+    "backend",
+    "functions",
+    "locks",
+    "kernel_objects",
+    "kfuncs",
+    "verifier",
+    "warnings",
 )
 """The modules of the catalogue, in the order of their codes."""
 
