@@ -114,11 +114,13 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import enum_value as enum_value
     from pybpfc.lang.intrinsics import field_exists as field_exists
     from pybpfc.lang.intrinsics import field_offset as field_offset
+    from pybpfc.lang.intrinsics import field_signed as field_signed
     from pybpfc.lang.intrinsics import field_size as field_size
     from pybpfc.lang.intrinsics import iter_num as iter_num
     from pybpfc.lang.intrinsics import kconfig as kconfig
     from pybpfc.lang.intrinsics import kernel_version as kernel_version
     from pybpfc.lang.intrinsics import ksym_exists as ksym_exists
+    from pybpfc.lang.intrinsics import local_type_id as local_type_id
     from pybpfc.lang.intrinsics import loop as loop
     from pybpfc.lang.intrinsics import offset_of as offset_of
     from pybpfc.lang.intrinsics import preempt_disable as preempt_disable
@@ -258,7 +260,8 @@ _EXPORTS: dict[str, str] = {
     "pybpfc.lang.integers": "be16 be32 be64 i16 i32 i64 i8 u16 u32 u64 u8",
     "pybpfc.lang.intrinsics": (
         "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor cast dynptr_from_mem "
-        "enum_exists enum_value field_exists field_offset field_size iter_num kconfig kernel_version ksym_exists loop "
+        "enum_exists enum_value field_exists field_offset field_signed field_size iter_num kconfig kernel_version "
+        "ksym_exists local_type_id loop "
         "offset_of preempt_disable printk rcu_read_lock size_of snprintf spin_lock static_assert "
         "type_exists type_id type_matches type_size"
     ),

@@ -25,6 +25,20 @@ def _version(context: click.Context, parameter: click.Parameter, text: str | Non
     return text
 
 
+def _use_types(_: click.Context, __: click.Parameter, path: str | None) -> None:
+    """Take the kernel's types from a file, in this process: modules ask for them when they are imported."""
+    if path is not None:
+        os.environ["PYBPFC_BTF"] = path
+
+
+BTF = click.option(
+    "--btf",
+    metavar="FILE",
+    expose_value=False,
+    is_eager=True,
+    callback=_use_types,
+    help="The kernel's types, instead of the running one's: BTF, or ELF with it. Or $PYBPFC_BTF.",
+)
 KERNEL = click.option(
     "--kernel",
     metavar="VERSION",
@@ -55,6 +69,7 @@ def cli() -> None:
 @click.option("--cpu", type=click.Choice(CPUS), help="BPF instruction set: v3, or the best of the kernel named.")
 @KERNEL
 @click.option("--big-endian", is_flag=True, help="Compile for big-endian machines.")
+@BTF
 def compile_command(
     source: str, output: str | None, emit: str | None, cpu: str | None, kernel: str | None, big_endian: bool
 ) -> None:
@@ -92,6 +107,7 @@ def _write(path: str, data: bytes) -> None:
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
 @KERNEL
+@BTF
 def check(sources: tuple[str, ...], form: str, kernel: str | None) -> None:
     """Check the programs of SOURCES without generating code."""
     from pybpfc.cli.importing import import_source
@@ -132,19 +148,25 @@ def check(sources: tuple[str, ...], form: str, kernel: str | None) -> None:
 @click.option("-s", "--set", "consts", multiple=True, metavar="NAME=VALUE", help="Set a constant before loading.")
 @click.option("-i", "--interface", help="The network interface of programs that need one.")
 @click.option("-d", "--duration", type=click.FloatRange(min=0), help="End after this many seconds.")
-@click.option("--btf", metavar="FILE", help="Types that programs are fitted to: BTF, or ELF with it. Or $PYBPFC_BTF.")
-def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None, btf: str | None) -> None:
+@BTF
+def run(source: str, consts: tuple[str, ...], interface: str | None, duration: float | None) -> None:
     """Load SOURCE (a .py or .o file), attach its programs and print the events they send, until Ctrl-C."""
     from pybpfc.cli.importing import import_source
     from pybpfc.cli.running import parse_consts, print_events
+    from pybpfc.diagnostics.errors import AttachError
     from pybpfc.loading import load_source
 
     target: Any = import_source(source) if source.endswith(".py") else source
     options = {"interface": interface} if interface else {}
     given = parse_consts(consts)
-    with load_source(target, consts=given, attach=False, btf=btf) as obj:
+    with load_source(target, consts=given, attach=False) as obj:
         for program in obj.programs.values():
-            program.attach(**({**options, **_decorated(target, program.name)}))
+            try:
+                program.attach(**({**options, **_decorated(target, program.name)}))
+            except AttachError as error:
+                if interface is None and "interface" in (error.remedy or ""):
+                    error.remedy = "name the network interface: `-i eth0`"
+                raise
         print(f"attached {', '.join(obj.programs)}", file=sys.stderr, flush=True)
         end = time.monotonic() + duration if duration is not None else None
         print_events(obj, end)

@@ -158,6 +158,11 @@ def field_size(type: object, field: str = "") -> u32:
 
 
 @_intrinsic
+def field_signed(type: object, field: str = "") -> bool:
+    """Whether a field of the running kernel's type is a signed number."""
+
+
+@_intrinsic
 def cast(type: type[_T], address: object) -> _T:
     """An address as a pointer to a kernel type: `bpf.cast(task_struct, bpf_get_current_task())`.
 
@@ -186,6 +191,11 @@ def type_matches(type: type[object]) -> bool:
 @_intrinsic
 def type_id(type: type[object]) -> u32:
     """The id of a type in the running kernel's BTF; 0 where there is none."""
+
+
+@_intrinsic
+def local_type_id(type: type[object]) -> u32:
+    """The id of a type in the object's own BTF."""
 
 
 @_intrinsic

@@ -49,6 +49,17 @@ def checking(folder: Path, case: Case) -> Any:
 
 CASES = (
     Case(
+        "signedness and ids",
+        S + "    a: u64\n    b: i32\n    c: u16\n",
+        "struct first { int x; }; struct s { s32 a; u32 b; u16 c; };",
+        (
+            ("bpf.field_signed(s.a)", 1), ("bpf.field_signed(s.b)", 0), ('bpf.field_signed(s, "c")', 0),
+            ("bpf.local_type_id(s) > 0", 1), ("bpf.type_id(s) > 0", 1),
+            ("bpf.local_type_id(s) != bpf.type_id(s)", 1),
+        ),
+        ("struct first", "struct s"),
+    ),
+    Case(
         "moved",
         S + "    a: u64\n    b: u32\n    c: u16\n    d: u8\n    e: i32\n",
         "struct s { u8 d, x; u16 c; u8 pad[60]; u32 b; u64 a; s32 e; };",

@@ -208,12 +208,14 @@ _OF_FIELDS: dict[str, tuple[CoreKind, Type]] = {
     "field_exists": (CoreKind.FIELD_EXISTS, BOOL),
     "field_size": (CoreKind.FIELD_BYTE_SIZE, U32),
     "field_offset": (CoreKind.FIELD_BYTE_OFFSET, U32),
+    "field_signed": (CoreKind.FIELD_SIGNED, BOOL),
 }
 _OF_TYPES: dict[str, tuple[CoreKind, Type]] = {
     "type_exists": (CoreKind.TYPE_EXISTS, BOOL),
     "type_size": (CoreKind.TYPE_SIZE, U32),
     "type_matches": (CoreKind.TYPE_MATCHES, BOOL),
     "type_id": (CoreKind.TYPE_ID_TARGET, U32),
+    "local_type_id": (CoreKind.TYPE_ID_LOCAL, U32),
 }
 _OF_ENUMS: dict[str, tuple[CoreKind, Type]] = {
     "enum_exists": (CoreKind.ENUMVAL_EXISTS, BOOL),
