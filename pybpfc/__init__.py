@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from pybpfc.lang.intrinsics import iter_num as iter_num
     from pybpfc.lang.intrinsics import kconfig as kconfig
     from pybpfc.lang.intrinsics import kernel_version as kernel_version
+    from pybpfc.lang.intrinsics import ksym as ksym
     from pybpfc.lang.intrinsics import ksym_exists as ksym_exists
     from pybpfc.lang.intrinsics import local_type_id as local_type_id
     from pybpfc.lang.intrinsics import loop as loop
@@ -261,7 +262,7 @@ _EXPORTS: dict[str, str] = {
     "pybpfc.lang.intrinsics": (
         "atomic_add atomic_and atomic_cmpxchg atomic_or atomic_sub atomic_xchg atomic_xor cast dynptr_from_mem "
         "enum_exists enum_value field_exists field_offset field_signed field_size iter_num kconfig kernel_version "
-        "ksym_exists local_type_id loop "
+        "ksym ksym_exists local_type_id loop "
         "offset_of preempt_disable printk rcu_read_lock size_of snprintf spin_lock static_assert "
         "type_exists type_id type_matches type_size"
     ),

@@ -219,6 +219,8 @@ class DebugInfo:
         if variable.section == ".rodata":
             base = self.node(f"!DIDerivedType(tag: DW_TAG_volatile_type, baseType: {base})")
             base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
+        elif variable.section == ".ksyms":
+            base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
         return self.variable(variable.name, base, variable.span, defined=not variable.external)
 
     def license(self, length: int) -> str:

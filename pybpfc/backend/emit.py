@@ -123,13 +123,13 @@ class ModuleEmitter:
         return f'{symbol(m.name)} = dso_local global {struct} zeroinitializer, section ".maps", align 8, !dbg {debug}'
 
     def _global(self, g: GlobalVar) -> str:
-        align = max(align_of(g.type), _MAX_ALIGN if size_of(g.type) >= _MAX_ALIGN else 1)
         if g.external:
             debug = self.debug.global_variable(g)
-            return (
-                f"{symbol(g.name)} = extern_weak global {memory(g.type)}, section {quote(g.section)}, "
-                f"align {align_of(g.type)}, !dbg {debug}"
-            )
+            linkage = "extern_weak" if g.weak else "external"
+            kind, align = ("i8", 1) if isinstance(g.type, Void) else (memory(g.type), align_of(g.type))
+            place = f"section {quote(g.section)}, align {align}, !dbg {debug}"
+            return f"{symbol(g.name)} = {linkage} global {kind}, {place}"
+        align = max(align_of(g.type), _MAX_ALIGN if size_of(g.type) >= _MAX_ALIGN else 1)
         constant = "constant" if g.section == ".rodata" else "global"
         value = _initial(g.type, g.initial, self.target.big_endian)
         if not g.exported:

@@ -327,6 +327,12 @@ class Unit:
         self.globals[key] = variable
         return variable
 
+    def kernel_symbol(self, name: str, type: Type, weak: bool, span: Span) -> GlobalVar | None:
+        """A variable or function of the kernel by name; None where it is taken otherwise elsewhere."""
+        key = (0, f".ksyms {name}")
+        found = self.globals.setdefault(key, GlobalVar(name, type, ".ksyms", None, span, weak=weak))
+        return found if (found.type, found.weak) == (type, weak) else None
+
     def kernel_value(self, name: str, type: Type, span: Span) -> GlobalVar | None:
         """A build option of the kernel as a variable that the loader fills in; None where it has another type."""
         key = (0, f".kconfig {name}")

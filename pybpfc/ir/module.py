@@ -113,7 +113,11 @@ class MapDef:
 
 @define
 class GlobalVar:
-    """A global variable: `section` is .rodata, .data, .bss or .kconfig; `exported` ones get a symbol users can see."""
+    """A global variable: `section` is .rodata, .data, .bss, .kconfig or .ksyms.
+
+    `exported` ones get a symbol users can see. A `weak` one of the kernel may be missing; its type is `VOID` where only
+    its address is asked for.
+    """
 
     name: str
     type: Type
@@ -121,11 +125,12 @@ class GlobalVar:
     initial: Initial
     span: Span
     exported: bool = True
+    weak: bool = True
 
     @property
     def external(self) -> bool:
         """Whether the loader provides it."""
-        return self.section == ".kconfig"
+        return self.section in (".kconfig", ".ksyms")
 
 
 @define

@@ -9,7 +9,7 @@ identity and which refuses to be called in user space.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     import enum
@@ -211,6 +211,26 @@ def enum_exists(member: enum.IntEnum) -> bool:
 @_intrinsic
 def kconfig(option: str, type: type[_T]) -> _T:
     """A build option of the running kernel: `bpf.kconfig("CONFIG_HZ", u32)`."""
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def ksym(name: str, /, *, weak: bool = False) -> u64: ...
+    @overload
+    def ksym(name: str, type: type[_T], /, *, weak: bool = False) -> Ptr[_T]: ...
+    def ksym(name: str, type: Any = None, /, *, weak: bool = False) -> Any:
+        """The kernel's symbol of a name."""
+
+else:
+
+    @_intrinsic
+    def ksym(name, type=None, /, *, weak=False):
+        """The kernel's symbol of a name: its address, or with a type a pointer to the variable.
+
+        Addresses are those of /proc/kallsyms, variables those of the kernel's BTF (kernel 5.10). One that is `weak` may
+        be missing, and is 0 or None then; otherwise loading fails. Variables of each CPU go to `bpf_per_cpu_ptr`.
+        """
 
 
 @_intrinsic

@@ -248,22 +248,25 @@ SEC("tc") int prog(struct __sk_buff *c) {
 """
 
 
-def an_int_of_each_cpu() -> str:
-    """A variable of the kernel that is an `int` for each CPU."""
+OF_EACH_CPU = ("bpf_prog_active", "numa_node", "cpu_number", "process_counts")
+"""Variables of the kernel that are an `int` for each CPU; not all kernels tell all of them."""
+
+
+def is_known_int(name: str) -> bool:
+    """Whether this kernel has the variable, with a type and an address."""
     btf = vmlinux_btf()
-    section = btf.find(".data..percpu", "DATASEC")
-    for id, _, size in section.variables if section is not None else ():
-        variable = btf.type(id)
-        kind = btf.skip_modifiers(variable.type)
-        if size == 4 and kind.kind == "INT" and kind.encoding & 1 and kernel_address(variable.name):
-            return variable.name
-    pytest.skip("this kernel tells no types, or no addresses (CONFIG_KALLSYMS_ALL), of variables")
+    variable = btf.find(name, "VAR")
+    kind = btf.skip_modifiers(variable.type) if variable is not None else None
+    return kind is not None and kind.kind == "INT" and kind.size == 4 and bool(kernel_address(name))
 
 
 def test_typed_variables() -> None:
     require("tc")
-    name = an_int_of_each_cpu()
-    with no_leak(), load_object(from_c(TYPED.replace("NAME", name)), attach=False) as obj:
+    objects = {name: from_c(TYPED.replace("NAME", name)) for name in OF_EACH_CPU}
+    name = next((name for name in OF_EACH_CPU if is_known_int(name)), None)
+    if name is None:
+        pytest.skip("this kernel tells no types, or no addresses (CONFIG_KALLSYMS_ALL), of variables")
+    with no_leak(), load_object(objects[name], attach=False) as obj:
         assert obj.programs["prog"].test_run(data=bytes(64)).retval == 3
         assert obj.globals.found == 1
 
@@ -285,3 +288,62 @@ def test_a_function_that_programs_of_this_type_may_not_call() -> None:
     source += "    if mask is not None:\n        bpf_cpumask_release(mask)\n    return TC_ACT_OK\n"
     with no_leak(), pytest.raises(VerifierError, match="calling kernel function bpf_cpumask_create is not allowed"):
         load_object(from_python(DECLARED + source), attach=False)
+
+
+# ------------------------------------------------------------------------- symbols in Python
+
+ADDRESSES = """
+
+address: bpf.Global[u64] = 0
+missing: bpf.Global[u64] = 7
+
+
+@bpf.tc
+def prog(ctx: bpf.SkBuff) -> int:
+    global address, missing
+    address = bpf.ksym("vfs_read")
+    missing = bpf.ksym("never_heard_of", weak=True)
+    return TC_ACT_OK
+"""
+
+OF_CPUS = """
+
+from pybpfc.helpers import bpf_per_cpu_ptr, bpf_this_cpu_ptr
+
+here: bpf.Global[i32] = -77
+there: bpf.Global[i32] = -77
+
+
+@bpf.tc
+def prog(ctx: bpf.SkBuff) -> int:
+    global here, there
+    variable = bpf.ksym("NAME", i32)
+    here = bpf_this_cpu_ptr(variable).value
+    first = bpf_per_cpu_ptr(variable, 0)
+    if first is not None:
+        there = first.value
+    return TC_ACT_OK
+"""
+
+
+def test_addresses_by_name() -> None:
+    with loaded(ADDRESSES) as obj:
+        assert obj.programs["prog"].test_run(data=bytes(64)).retval == 0
+        assert obj.globals.address == kernel_address("vfs_read") != 0
+        assert obj.globals.missing == 0
+    source = DECLARED + ADDRESSES.replace(", weak=True", "")
+    with no_leak(), pytest.raises(LoadError, match="`never_heard_of`, but this kernel has no symbol of that name"):
+        load_object(from_python(source), attach=False)
+
+
+def test_variables_of_each_cpu() -> None:
+    require("tc")
+    sources = {name: DECLARED + OF_CPUS.replace("NAME", name) for name in OF_EACH_CPU}
+    objects = {name: from_python(source) for name, source in sources.items()}
+    name = next((name for name in OF_EACH_CPU if is_known_int(name)), None)
+    if name is None:
+        pytest.skip("this kernel tells no types, or no addresses (CONFIG_KALLSYMS_ALL), of variables")
+    with no_leak(), load_object(objects[name], attach=False) as obj:
+        assert obj.programs["prog"].test_run(data=bytes(64)).retval == 0
+        assert obj.globals.here != -77
+        assert obj.globals.there != -77

@@ -187,6 +187,8 @@ def check_intrinsic(c: FunctionChecker, node: ast.Call, name: str) -> t.Expr:
         from pybpfc.frontend.check.kfuncs import check_exists
 
         return check_exists(c, node)
+    if name == "ksym":
+        return kernel_values.check_symbol(c, node)
     if name in ("kconfig", "kernel_version"):
         return kernel_values.check_kernel_value(c, node, name)
     return c.error(catalog.Unsupported(f"`bpf.{name}`"), node.func)

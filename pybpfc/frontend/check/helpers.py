@@ -45,6 +45,7 @@ from pybpfc.lang.types import (
     View,
     as_int,
     is_integer,
+    is_kernel,
     is_scalar,
     size_of,
 )
@@ -90,7 +91,20 @@ def check_helper(c: FunctionChecker, node: ast.Call, helper: Helper) -> t.Expr:
         check_tail_call(c, c.span(node))
     if helper.invalidates_packet:
         c.invalidate_packets(c.span(node), helper.name)
-    return t.CallHelper(c.span(node), _kernel_object(c, helper, result_type(helper, maps)), helper, tuple(args))
+    result = _of_cpu(args[0]) if helper.name in _OF_CPUS else _kernel_object(c, helper, result_type(helper, maps))
+    if isinstance(result, Pointer) and helper.name == "bpf_per_cpu_ptr":
+        result = Pointer(result.to, result.space, nullable=True)
+    return t.CallHelper(c.span(node), result, helper, tuple(args))
+
+
+_OF_CPUS = ("bpf_per_cpu_ptr", "bpf_this_cpu_ptr")
+
+
+def _of_cpu(variable: t.Expr) -> Type:
+    """One CPU's part of a variable of the kernel, of the type that this has."""
+    if isinstance(variable.type, Pointer) and is_kernel(variable.type.to):
+        return Pointer(variable.type.to, Space.BTF)
+    return Pointer(variable.type.to if isinstance(variable.type, Pointer) else VOID, Space.GLOBAL)
 
 
 def _kernel_object(c: FunctionChecker, helper: Helper, type: Type) -> Type:
