@@ -110,9 +110,8 @@ def masks(regs, number: u64):
     mask = bpf_cpumask_create()
     if mask is None:
         return
-    bpf_cpumask_set_cpu(1, mask)
     bpf_cpumask_set_cpu(0, mask)
-    if bpf_cpumask_test_cpu(1, mask):
+    if bpf_cpumask_test_cpu(0, mask):
         seen |= u32(1) << bpf_cpumask_weight(mask)
     bpf_cpumask_release(mask)
 """
@@ -175,7 +174,7 @@ def test_masks_of_cpus() -> None:
     number = 39 if os.uname().machine == "x86_64" else 172
     with loaded(MASKS.replace("GETPID", str(number))) as obj, contextlib.closing(obj.programs["masks"].attach()):
         ctypes.CDLL(None).syscall(number)
-        assert obj.globals.seen == 1 << 2
+        assert obj.globals.seen == 1 << 1
 
 
 def test_what_may_be_missing() -> None:
