@@ -16,17 +16,19 @@ SECTION = ".ksyms"
 
 
 class KernelFunctions:
-    """The kernel's functions that a module refers to; those whose existence is asked for may be missing."""
+    """The kernel's functions that a module refers to.
+
+    Where one is asked for, all may be missing: those that belong to it are called behind the same question.
+    """
 
     def __init__(self) -> None:
         self._used: dict[str, KernelFunctionType] = {}
-        self._weak: set[str] = set()
+        self._weak = False
 
     def use(self, function: KernelFunctionType, *, weak: bool = False) -> str:
         """The function's name in LLVM."""
         self._used.setdefault(function.name, function)
-        if weak:
-            self._weak.add(function.name)
+        self._weak = self._weak or weak
         return f'@"{function.name}"'
 
     def declarations(self, debug: DebugInfo) -> list[str]:
@@ -34,7 +36,7 @@ class KernelFunctions:
         lines: list[str] = []
         for name, function in sorted(self._used.items()):
             params = ", ".join(_register(p.type) for p in function.params)
-            linkage = "extern_weak" if name in self._weak else "dso_local"
+            linkage = "extern_weak" if self._weak else "dso_local"
             node = debug.kernel_function(function)
             lines.append(
                 f'declare !dbg {node} {linkage} {_register(function.result)} @"{name}"({params}) section "{SECTION}"'
