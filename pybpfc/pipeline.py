@@ -52,6 +52,10 @@ def build(source: Source, options: Options, worker: CodegenWorker) -> Built:
     return Built(done.made.elf, done.analysis.dependencies, done.sink.warnings)
 
 
+_LIGHTER = ((True, False, HEAVY), (True, True, None), (False, True, None), (True, False, None))
+"""The ways in order: functions apart, loops spared, and how heavy the outcome may be for the way to be taken."""
+
+
 def _compile(source: Source, target: Target, worker: CodegenWorker, emit: tuple[str, ...]) -> _Finished:
     """All stages; raises `CompileError`.
 
@@ -63,12 +67,12 @@ def _compile(source: Source, target: Target, worker: CodegenWorker, emit: tuple[
     since = HELPERS["bpf_loop"].since
     if heaviest(analysis.unit.functions) < HEAVY or (target.kernel or since) < since:
         return _finish(analysis, target, worker, sink, emit)
-    for apart, sparing in ((True, False), (True, True), (False, True)):
+    for apart, sparing, most in _LIGHTER:
         spared = DiagnosticSink(sink.sources)
         lighter = check(source, spared, sparing=sparing)
         if apart:
             verify_apart(lighter.unit.functions)
-        if not sparing and heaviest(lighter.unit.functions) >= HEAVY:
+        if most is not None and heaviest(lighter.unit.functions) >= most:
             continue
         with contextlib.suppress(CompileError), CodegenWorker() as another:
             return _finish(lighter, target, another, spared, (*emit, "object"))
