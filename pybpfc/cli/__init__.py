@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import Any
 
 INTERRUPTED = 130
 """The exit status that shells give a command ended by Ctrl-C."""
+
+
+def _ignored(unraisable: Any) -> None:
+    """An interrupt that came where Python can only drop it, in a callback of an import, comes again in a moment."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+sys.unraisablehook = _ignored
 
 
 def _interrupted() -> int:

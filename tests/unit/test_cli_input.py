@@ -412,3 +412,22 @@ def test_interrupting_the_code_generator_leaves_no_object(work: Path) -> None:
 
 def object_of(work: Path) -> bytes:
     return compile_source(import_file(str(work / "good.py")), use_cache=False).elf
+
+
+def test_an_interrupt_in_a_callback_is_not_lost() -> None:
+    source = """
+import time, weakref
+import pybpfc.cli
+class Object: pass
+def interrupted(_): raise KeyboardInterrupt
+held = Object()
+reference = weakref.ref(held, interrupted)
+try:
+    del held
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("came again")
+"""
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    assert (done.stdout, done.stderr) == ("came again\n", "")
