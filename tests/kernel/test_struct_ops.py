@@ -1,0 +1,145 @@
+"""Structs of operations: congestion controls whose functions are programs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from kernel_support import bpffs, from_c, in_network_namespace, no_leak, require
+
+from pybpfc.diagnostics.errors import AttachError, LoadError
+from pybpfc.lang.kernel_btf import vmlinux_btf
+from pybpfc.runtime import load_object
+
+AVAILABLE = "/proc/sys/net/ipv4/tcp_available_congestion_control"
+
+MEMBERS = """
+struct sock;
+struct tcp_congestion_ops {
+    __u32 (*ssthresh)(struct sock *sk);
+    void (*cong_avoid)(struct sock *sk, __u32 ack, __u32 acked);
+    __u32 (*undo_cwnd)(struct sock *sk);
+    void (*no_such_member)(struct sock *sk);
+    char name[16];
+};
+__u64 calls;
+SEC("struct_ops/ssthresh") __u32 on_ssthresh(__u64 *ctx) { return 2; }
+SEC("struct_ops/cong_avoid") void on_cong_avoid(__u64 *ctx) { __sync_fetch_and_add(&calls, 1); }
+SEC("struct_ops/undo_cwnd") __u32 on_undo_cwnd(__u64 *ctx) { return 2; }
+SEC("struct_ops/no_such_member") void on_nothing(__u64 *ctx) { }
+"""
+VARIABLE = """
+SEC("%s") struct tcp_congestion_ops %s = {
+    .ssthresh = (void *)on_ssthresh, .cong_avoid = (void *)on_cong_avoid, .undo_cwnd = (void *)on_undo_cwnd,
+    .no_such_member = (void *)on_nothing, .name = "%s",
+};
+"""
+
+
+def ops(name: str, section: str = ".struct_ops.link", variable: str = "ops") -> bytes:
+    return from_c(MEMBERS + VARIABLE % (section, variable, name))
+
+
+@pytest.fixture(autouse=True)
+def needed() -> Iterator[None]:
+    require("struct_ops")
+    vmlinux_btf()  # its mapping, which stays, is a descriptor of its own
+    with no_leak():
+        yield
+
+
+def available() -> list[str]:
+    with open(AVAILABLE, encoding="utf-8") as file:
+        return file.read().split()
+
+
+def transfer(control: str, size: int = 1 << 20) -> int:
+    """Send bytes over a connection of our own with a congestion control; how many arrived."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as sender:
+        sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control.encode())
+        sender.connect(server.getsockname())
+        assert sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == control.encode()
+        receiver, _ = server.accept()
+        with receiver:
+            sent = arrived = 0
+            chunk = b"x" * 16384
+            while sent < size:
+                sent += sender.send(chunk)
+                while arrived < sent:
+                    arrived += len(receiver.recv(sent - arrived))
+            return arrived
+
+
+@pytest.mark.parametrize("section", [".struct_ops", ".struct_ops.link"])
+def test_attached_and_used(section: str) -> None:
+    def run() -> None:
+        with load_object(ops("pybpfc_c_ops", section), attach=False) as obj:
+            assert set(obj.programs) == {"on_ssthresh", "on_cong_avoid", "on_undo_cwnd"}, "the kernel lacks a member"
+            assert "pybpfc_c_ops" not in available()
+            for _ in range(2):
+                with obj.ops.attach() as link:
+                    assert obj.links == [link]
+                    assert "pybpfc_c_ops" in available()
+                    before = obj.globals.calls
+                    assert transfer("pybpfc_c_ops") == 1 << 20
+                    assert obj.globals.calls > before
+                    with pytest.raises(AttachError):
+                        obj.ops.attach().detach()
+                assert "pybpfc_c_ops" not in available()
+        with pytest.raises(AttachError, match="is detached"):
+            _ = link.fd
+
+    in_network_namespace(run)
+
+
+def test_loading_attaches_and_closing_detaches() -> None:
+    with load_object(ops("pybpfc_auto")) as obj:
+        assert [link.program.name for link in obj.links] == ["ops"]
+        assert "pybpfc_auto" in available()
+    assert "pybpfc_auto" not in available()
+
+
+def test_links_tell_pin_and_change_in_place() -> None:
+    with load_object(ops("pybpfc_pin"), attach=False) as obj, load_object(ops("pybpfc_pin"), attach=False) as other:
+        if not obj.ops.by_link:
+            pytest.skip("structs of operations have links from kernel 6.4 on")
+        link = obj.ops.attach()
+        assert link.info.type_name == "BPF_LINK_TYPE_STRUCT_OPS"
+        assert link.info.detail == {"map_id": obj.ops.map.info.id}
+        link.update(other.ops, expected=obj.ops)
+        assert link.info.detail == {"map_id": other.ops.map.info.id}
+        with pytest.raises(AttachError, match="does not take"):
+            link.update(obj.ops, expected=obj.ops)
+        with bpffs() as path:
+            link.pin(f"{path}/cc")
+            link.close()
+            assert "pybpfc_pin" in available()
+            os.unlink(f"{path}/cc")
+        assert "pybpfc_pin" not in available()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('.name = "pybpfc",', ""), "refuses `ops`"),
+        ((".cong_avoid = (void *)on_cong_avoid,", ""), "`on_cong_avoid` is a member of no struct"),
+        (("char name[16]", "char name[8]"), "member `name` .* is another type"),
+        (("tcp_congestion_ops", "tcp_congestion_opps"), "no struct_ops `tcp_congestion_opps`"),
+        ((".undo_cwnd = (void *)on_undo_cwnd", ".undo_cwnd = (void *)on_ssthresh"), "implements two members"),
+    ],
+)
+def test_what_the_kernel_does_not_take_is_explained(change: tuple[str, str], message: str) -> None:
+    source = (MEMBERS + VARIABLE % (".struct_ops.link", "ops", "pybpfc")).replace(*change)
+    with pytest.raises((LoadError, AttachError), match=message):
+        load_object(from_c(source)).close()
+    assert "pybpfc" not in available()
+
+
+def test_a_second_of_one_name_leaves_nothing_attached() -> None:
+    variables = (VARIABLE % (".struct_ops.link", name, "pybpfc_two") for name in ("one", "two"))
+    source = MEMBERS + "".join(variables)
+    with pytest.raises(AttachError, match="`two`"):
+        load_object(from_c(source))
+    assert "pybpfc_two" not in available()
