@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from kernel_support import bpffs, from_c, in_network_namespace, no_leak, require
+from kernel_support import bpffs, from_c, from_example, in_network_namespace, no_leak, require
 
+import pybpfc as bpf
+from pybpfc.compiler import import_file
 from pybpfc.diagnostics.errors import AttachError, LoadError
 from pybpfc.lang.kernel_btf import vmlinux_btf
 from pybpfc.runtime import load_object
@@ -143,3 +147,109 @@ def test_a_second_of_one_name_leaves_nothing_attached() -> None:
     with pytest.raises(AttachError, match="`two`"):
         load_object(from_c(source))
     assert "pybpfc_two" not in available()
+
+
+# ------------------------------------------------------------------------------ written in Python
+
+
+def test_congestion_control_in_python_on_real_traffic() -> None:
+    elf = from_example("tcp_cc")
+
+    def run() -> None:
+        with load_object(elf) as obj:
+            assert transfer("py_aimd") == 1 << 20
+            packets = obj.globals.acked_packets
+            assert packets > 0
+            assert obj.globals.decreases == 0
+            with lossy_loopback():
+                assert transfer("py_aimd", 4 << 20) == 4 << 20
+            assert obj.globals.acked_packets > packets
+            assert obj.globals.decreases > 0, "packets were lost"
+        assert "py_aimd" not in available()
+
+    in_network_namespace(run)
+
+
+@contextlib.contextmanager
+def lossy_loopback() -> Iterator[None]:
+    """Drop every 20th packet of more than 1000 bytes on `lo`."""
+    source = """
+    __u64 seen;
+    SEC("xdp") int drop(struct xdp_md *ctx)
+    {
+        if (ctx->data_end - ctx->data < 1000)
+            return XDP_PASS;
+        return __sync_fetch_and_add(&seen, 1) % 20 == 19 ? XDP_DROP : XDP_PASS;
+    }
+    """
+    with load_object(from_c(source)) as obj, obj.drop.attach(interface="lo", mode="generic"):
+        yield
+
+
+MANY = """
+import pybpfc as bpf
+from pybpfc import u32, u64, vmlinux
+
+started: bpf.Global[u64] = 0
+ended: bpf.Global[u64] = 0
+
+
+@bpf.struct_ops("tcp_congestion_ops")
+def undo_cwnd(sk) -> u32:
+    return 5
+
+
+@bpf.struct_ops("tcp_congestion_ops")
+class first:
+    name = "pybpfc_first"
+    undo_cwnd = undo_cwnd
+
+    @staticmethod
+    def ssthresh(sk: vmlinux.tcp_sock) -> int:
+        return sk.snd_cwnd
+
+    def cong_avoid(self, sk, ack, acked):
+        pass
+
+    def init(self, sk):
+        global started
+        started += 1
+
+    def release(self, sk):
+        global ended
+        ended += 1
+
+
+@bpf.struct_ops("tcp_congestion_ops")
+class second:
+    name = b"pybpfc_second"
+
+    def ssthresh(self, sk) -> u32:
+        return 2
+
+    def cong_avoid(self, sk, ack, acked):
+        pass
+
+    def undo_cwnd(self, sk) -> u32:
+        return 2
+"""
+
+
+def test_two_structs_in_one_module(tmp_path: Path) -> None:
+    path = tmp_path / "many.py"
+    path.write_text(MANY)
+    module = import_file(str(path))
+
+    def run() -> None:
+        with bpf.load(module, attach=False) as obj:
+            assert set(obj.struct_ops) == {"first", "second"}
+            with module.first.attach() as link, module.second.attach():
+                assert {"pybpfc_first", "pybpfc_second"} <= set(available())
+                assert transfer("pybpfc_second", 1 << 16) == transfer("pybpfc_first", 1 << 16) == 1 << 16
+                assert (obj.globals.started, obj.globals.ended) == (1, 1)
+                if obj.first.by_link:
+                    with pytest.raises(AttachError):
+                        link.update(obj.second)  # of another name, which can't take its place
+            assert not {"pybpfc_first", "pybpfc_second"} & set(available())
+
+    in_network_namespace(run)

@@ -152,12 +152,16 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     result = _program_result(unit, captured)
     if result is None:
         return None
+    operation = hook_arguments.result_of_operation(program) if program.hook == "struct_ops" else None
+    if operation is not None and operation != VOID:
+        result = operation
     rule = result_rule(program.section)
     neutral = 0 if rule.allows(0) else rule.min
     c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
     section = match_section(program.section)
-    if section is not None and section.observes and _says_nothing(unit, captured):
+    silent = operation == VOID or (section is not None and section.observes)
+    if silent and _says_nothing(unit, captured):
         c.implied_result = neutral
     if not hook_arguments.takes_context(captured, program):
         return _check_with_arguments(c, program, kind, context)
