@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kernel_support import bpffs, from_c, from_example, in_network_namespace, no_leak, require
+from kernel_support import bpffs, from_c, from_example, from_python, in_network_namespace, no_leak, require
 
 import pybpfc as bpf
 from pybpfc.compiler import import_file
@@ -235,15 +235,13 @@ class second:
 """
 
 
-def test_two_structs_in_one_module(tmp_path: Path) -> None:
-    path = tmp_path / "many.py"
-    path.write_text(MANY)
-    module = import_file(str(path))
+def test_two_structs_in_one_module() -> None:
+    elf = from_python(MANY)
 
     def run() -> None:
-        with bpf.load(module, attach=False) as obj:
+        with load_object(elf, attach=False) as obj:
             assert set(obj.struct_ops) == {"first", "second"}
-            with module.first.attach() as link, module.second.attach():
+            with obj.first.attach() as link, obj.second.attach():
                 assert {"pybpfc_first", "pybpfc_second"} <= set(available())
                 assert transfer("pybpfc_second", 1 << 16) == transfer("pybpfc_first", 1 << 16) == 1 << 16
                 assert (obj.globals.started, obj.globals.ended) == (1, 1)
@@ -253,3 +251,15 @@ def test_two_structs_in_one_module(tmp_path: Path) -> None:
             assert not {"pybpfc_first", "pybpfc_second"} & set(available())
 
     in_network_namespace(run)
+
+
+def test_the_class_itself_attaches_what_was_loaded(tmp_path: Path) -> None:
+    pytest.importorskip("llvmlite")
+    path = tmp_path / "many.py"
+    path.write_text(MANY)
+    module = import_file(str(path))
+    with bpf.load(module, attach=False), module.first.attach() as link:
+        assert link.program.name == "first"
+        assert "pybpfc_first" in available()
+    with pytest.raises(bpf.NotLoadedError, match="closed"):
+        module.first.attach()
