@@ -83,7 +83,6 @@ if TYPE_CHECKING:
     from pybpfc.lang.hooks import perf_event as perf_event
     from pybpfc.lang.hooks import profile as profile
     from pybpfc.lang.hooks import raw_tracepoint as raw_tracepoint
-    from pybpfc.lang.hooks import struct_ops as struct_ops
     from pybpfc.lang.hooks import tp_btf as tp_btf
     from pybpfc.lang.hooks import tracepoint as tracepoint
     from pybpfc.lang.hooks import uprobe as uprobe
@@ -233,6 +232,8 @@ if TYPE_CHECKING:
     from pybpfc.lang.struct import kernel_struct as kernel_struct
     from pybpfc.lang.struct import struct as struct
     from pybpfc.lang.struct import union as union
+    from pybpfc.lang.struct_ops import StructOps as StructOps
+    from pybpfc.lang.struct_ops import struct_ops as struct_ops
     from pybpfc.vm.errors import VmError as VmError
 
 _EXPORTS: dict[str, str] = {
@@ -255,7 +256,7 @@ _EXPORTS: dict[str, str] = {
     "pybpfc.lang.globals": "Const Global",
     "pybpfc.lang.hooks": (
         "fentry fexit fmod_ret freplace interval iter kprobe kprobe_multi kretprobe kretsyscall ksyscall lsm "
-        "lsm_cgroup perf_event profile raw_tracepoint struct_ops tp_btf tracepoint uprobe uprobe_multi "
+        "lsm_cgroup perf_event profile raw_tracepoint tp_btf tracepoint uprobe uprobe_multi "
         "uretprobe usdt"
     ),
     "pybpfc.lang.integers": "be16 be32 be64 i16 i32 i64 i8 u16 u32 u64 u8",
@@ -289,6 +290,7 @@ _EXPORTS: dict[str, str] = {
     "pybpfc.lang.programs": "Link Program TestRun",
     "pybpfc.lang.storage_maps": "CgroupStorage InodeStorage SkStorage TaskStorage",
     "pybpfc.lang.struct": "asdict kernel_struct struct union",
+    "pybpfc.lang.struct_ops": "StructOps struct_ops",
 }
 _MODULES: dict[str, str] = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 

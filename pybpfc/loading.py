@@ -10,6 +10,7 @@ from typing import Any
 from pybpfc.compiler import Object, Source, compile_source, resolve_source
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
+from pybpfc.lang.struct_ops import StructOps, struct_ops_of
 
 
 def load_source(
@@ -37,6 +38,8 @@ def load_source(
     for name, program in programs.items():
         handle: Any = loaded.programs[name]
         program.bind(handle)
+    for ops in struct_ops_of(compiled.source.namespace):
+        ops.bind(loaded.struct_ops.get(ops.name))
     if again:
         gc.collect()  # the module has let go of what it was loaded as before, which nobody else may hold
     return loaded
@@ -55,6 +58,8 @@ def parts(compiled: Object) -> tuple[dict[str, BpfMap], dict[str, Program[..., A
                 maps.setdefault(name, value)
             elif isinstance(value, Program) and value.name in compiled.spec.programs:
                 programs.setdefault(value.name, value)
+            elif isinstance(value, StructOps) and value.name in compiled.spec.struct_ops:
+                programs.update({program.name: program for program in value.programs.values()})
     for program in source.programs or ():
         programs[program.name] = program
     return maps, programs

@@ -129,7 +129,7 @@ _TYPES: tuple[tuple[str, int, str, int | None, int | None, str], ...] = (
     ("LSM", 29, "", None, None, "5.7"),
     ("SK_LOOKUP", 30, "bpf_sk_lookup", 0, 1, "5.9"),
     ("SYSCALL", 31, "", None, None, "5.14"),
-    ("NETFILTER", 32, "", 0, 1, "6.4"),
+    ("NETFILTER", 32, "bpf_nf_ctx", 0, 1, "6.4"),
 )
 
 _MAY_SLEEP = frozenset(("KPROBE", "TRACING", "STRUCT_OPS", "LSM", "SYSCALL"))

@@ -12,7 +12,7 @@ from pybpfc.backend.core_access import UsedFields
 from pybpfc.backend.maps import Attribute, map_attributes, record_type
 from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import record_name
-from pybpfc.ir.module import Function, GlobalVar, Linkage, MapDef, Module
+from pybpfc.ir.module import Function, GlobalVar, Linkage, MapDef, Module, OpsDef
 from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.types import (
     CHAR,
@@ -27,6 +27,7 @@ from pybpfc.lang.types import (
     Type,
     View,
     Void,
+    align_of,
     size_of,
 )
 
@@ -222,6 +223,30 @@ class DebugInfo:
         elif variable.section == ".ksyms":
             base = self.node(f"!DIDerivedType(tag: DW_TAG_const_type, baseType: {base})")
         return self.variable(variable.name, base, variable.span, defined=not variable.external)
+
+    def struct_ops(self, ops: OpsDef) -> str:
+        """The node of a struct of operations: the members that are set, functions as pointers to some function."""
+        function = self._pointer(self.node(f"!DISubroutineType(types: {self.node('!{null}')})"))
+        members: list[str] = []
+        end, widest = 0, 8
+        for member in ops.members:
+            size, align = (8, 8) if member.type is None else (size_of(member.type), align_of(member.type))
+            at, widest = -(-end // align) * align, max(widest, align)
+            base = function if member.type is None else self.type(member.type)
+            members.append(
+                self.node(
+                    f"!DIDerivedType(tag: DW_TAG_member, name: {quote(member.name)}, baseType: {base}, "
+                    f"size: {size * 8}, offset: {at * 8})"
+                )
+            )
+            end = at + size
+        size, elements = -(-end // widest) * widest, self.node(f"!{{{', '.join(members)}}}")
+        struct = self.node(
+            f"!DICompositeType(tag: DW_TAG_structure_type, name: {quote(ops.struct)}, size: {size * 8}, "
+            f"elements: {elements})",
+            distinct=True,
+        )
+        return self.variable(ops.name, struct, ops.span)
 
     def license(self, length: int) -> str:
         """The node of the licence's text."""

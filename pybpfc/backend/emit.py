@@ -15,7 +15,7 @@ from pybpfc.backend.debug_info import DebugInfo, quote
 from pybpfc.backend.kernel_calls import KernelFunctions, emit_call, emit_exists
 from pybpfc.backend.maps import map_attributes
 from pybpfc.ir import ops
-from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, Target
+from pybpfc.ir.module import Function, GlobalVar, Initial, Linkage, Module, OpsDef, Target
 from pybpfc.ir.ops import ArithOp, AtomicOp, Predicate
 from pybpfc.lang.types import Array, Bool, Enum, Int, Pointer, Space, Struct, Type, Void, align_of, as_int, size_of
 
@@ -93,6 +93,8 @@ class ModuleEmitter:
         parts += [self._global(g) for g in self.module.globals]
         parts.append(self._license())
         used = [symbol(m.name) for m in self.module.maps] + ["@_license"]
+        parts += [self._struct_ops(o) for o in self.module.struct_ops]
+        used += [symbol(o.name) for o in self.module.struct_ops]
         used += [symbol(g.name) for g in self.module.globals if g.exported and not g.external]
         listed = ", ".join(f"ptr {u}" for u in used)
         parts.append(f'@llvm.compiler.used = appending global [{len(used)} x ptr] [{listed}], section "llvm.metadata"')
@@ -121,6 +123,17 @@ class ModuleEmitter:
         debug = self.debug.map(m, attributes)
         struct = "{ " + ", ".join("[0 x ptr]" if name == "values" else "ptr" for name, _ in attributes) + " }"
         return f'{symbol(m.name)} = dso_local global {struct} zeroinitializer, section ".maps", align 8, !dbg {debug}'
+
+    def _struct_ops(self, ops: OpsDef) -> str:
+        """A struct of operations, in the section from which libbpf attaches it by a link."""
+        kinds = ["ptr" if m.type is None else memory(m.type) for m in ops.members]
+        values = [
+            symbol(m.function) if m.type is None else _initial(m.type, m.initial, self.target.big_endian)
+            for m in ops.members
+        ]
+        members = ", ".join(f"{kind} {value}" for kind, value in zip(kinds, values, strict=True))
+        place = f'section ".struct_ops.link", align 8, !dbg {self.debug.struct_ops(ops)}'
+        return f"{symbol(ops.name)} = dso_local global {{ {', '.join(kinds)} }} {{ {members} }}, {place}"
 
     def _global(self, g: GlobalVar) -> str:
         if g.external:

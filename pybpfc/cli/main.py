@@ -161,12 +161,16 @@ def run(source: str, consts: tuple[str, ...], interface: str | None, duration: f
     given = parse_consts(consts)
     with load_source(target, consts=given, attach=False) as obj:
         for program in obj.programs.values():
+            if program.kind.attach == "struct_ops":
+                continue
             try:
                 program.attach(**({**options, **_decorated(target, program.name)}))
             except AttachError as error:
                 if interface is None and "interface" in (error.remedy or ""):
                     error.remedy = "name the network interface: `-i eth0`"
                 raise
+        for ops in obj.struct_ops.values():
+            ops.attach()
         print(f"attached {', '.join(obj.programs)}", file=sys.stderr, flush=True)
         end = time.monotonic() + duration if duration is not None else None
         print_events(obj, end)

@@ -26,6 +26,7 @@ from pybpfc.formats.spec import (
     RelocationKind,
     VariableSpec,
 )
+from pybpfc.formats.struct_ops_reader import read_struct_ops
 
 MAX_DATA = 1 << 28
 DATA_SECTIONS = (".data", ".rodata", ".bss", ".kconfig")
@@ -84,6 +85,7 @@ class _Reader:
         spec = ObjectSpec(
             programs, functions, self.maps, self._variables(), self.btf, self._license(), self.elf.big_endian
         )
+        spec.struct_ops = read_struct_ops(self.elf, self.btf)
         spec.weak = frozenset(s.name for s in self.elf.symbols if not s.section and s.binding == e.STB_WEAK)
         return spec
 

@@ -134,6 +134,23 @@ class VariableSpec:
 
 
 @define
+class StructOpsSpec:
+    """A struct of operations that programs implement; `data` is its value without the `functions`, by member.
+
+    `struct` is the kernel's name of it (a flavour behind `___` aside), `type_id` the object's own declaration. With
+    `link`, a link attaches it (kernel 6.4); `autoload` is off for sections that begin with `?`.
+    """
+
+    name: str
+    struct: str
+    type_id: int
+    data: bytes
+    functions: dict[str, str]
+    link: bool = True
+    autoload: bool = True
+
+
+@define
 class ObjectSpec:
     """One object file."""
 
@@ -148,6 +165,7 @@ class ObjectSpec:
     sources: dict[str, str] = field(default_factory=dict)
     weak: frozenset[str] = frozenset()
     """Symbols of the kernel that may be missing."""
+    struct_ops: dict[str, StructOpsSpec] = field(default_factory=dict)
 
     @property
     def lost_counters(self) -> dict[str, VariableSpec]:

@@ -13,12 +13,15 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.formats.spec import lost_name
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.check.functions import check_instance, check_program
+from pybpfc.frontend.struct_ops import check_struct_ops
 from pybpfc.frontend.unit import Unit
+from pybpfc.ir.module import OpsDef
 from pybpfc.ir.passes.availability import forbidden
 from pybpfc.lang.fingerprint import Dependencies
 from pybpfc.lang.functions import Function
 from pybpfc.lang.maps import BpfMap
 from pybpfc.lang.programs import Program
+from pybpfc.lang.struct_ops import HOOK, StructOps, struct_ops_of
 from pybpfc.records import frozen
 
 MAX_LICENSE = 127
@@ -35,7 +38,10 @@ class Analysis:
 
 def programs_of(namespace: Mapping[str, Any]) -> list[Program[..., Any]]:
     """The programs a namespace holds, in the order of their definition."""
-    found: dict[int, Program[..., Any]] = {id(v): v for v in namespace.values() if isinstance(v, Program)}
+    found: dict[int, Program[..., Any]] = {}
+    for value in namespace.values():
+        members = value.programs.values() if isinstance(value, StructOps) else ()
+        found.update({id(v): v for v in (value, *members) if isinstance(v, Program)})
     return list(found.values())
 
 
@@ -69,6 +75,7 @@ def analyze(
         sink.emit(catalog.NoPrograms(name).at(unit.no_span()))
         return None
     _declare_module(unit)
+    struct_ops = _struct_ops(unit, chosen)
     checked = [check_program(unit, program) for program in chosen]
     for function in functions_of(namespace) if unreached else ():
         if (key := unit.require(function)) is not None:
@@ -82,7 +89,28 @@ def analyze(
         return None
     sources = {f: "\n".join(p.lines) + "\n" for f, p in unit.files.parsed.items()}
     tree = t.TUnit(name, file, unit.license, functions, list(unit.maps.values()), list(unit.globals.values()), sources)
+    tree.struct_ops = struct_ops
     return Analysis(tree, unit.dependencies(), tuple(unit.desugared))
+
+
+def _struct_ops(unit: Unit, chosen: list[Program[..., Any]]) -> list[OpsDef]:
+    """The structs of operations whose functions are compiled; functions of those that are wrong are left out."""
+    made: list[OpsDef] = []
+    loose = {id(program): program for program in chosen if program.hook == HOOK}
+    for ops in struct_ops_of(unit.namespace) if loose else ():
+        members = [program for program in ops.programs.values() if id(program) in loose]
+        found = check_struct_ops(unit, ops) if members else None
+        made += [found] if found is not None else []
+        for program in members:
+            del loose[id(program)]
+            if found is None:
+                chosen.remove(program)
+    for program in loose.values():
+        captured = unit.capture(program)
+        span = captured.source.header_span(captured.node) if captured is not None else unit.no_span()
+        unit.sink.emit(catalog.LooseOperation(program.name, program.target).at(span))
+        chosen.remove(program)
+    return made
 
 
 def _license(unit: Unit) -> str:

@@ -7,7 +7,7 @@ from the running kernel's tracefs for events that only it has.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,10 +58,15 @@ def uapi_context(struct: ContextStruct) -> ContextType:
     context.set_layout(tuple(fields), struct.size, 8 if struct.size % 8 == 0 else 4)
     context.writable = frozenset(writable)
     context.short = frozenset(field.name for field in struct.fields if field.short)
-    data, end = context.find("data"), context.find("data_end")
-    if data is not None and end is not None:
-        context.packet = (data.offset, end.offset)
+    for name in _BUFFERS:
+        data, end = context.find(name), context.find(f"{name}_end")
+        if data is not None and end is not None:
+            context.packet = (data.offset, end.offset)
     return context
+
+
+_BUFFERS = ("data", "optval", "skb_data")
+"""What contexts carry, from the field of this name to that of the name with `_end`: at most one of them each."""
 
 
 @functools.cache
@@ -84,6 +89,28 @@ def raw_tracepoint_context() -> ContextType:
     context = ContextType("bpf_raw_tracepoint_args")
     args = Array(U64, RAW_TRACEPOINT_ARGS)
     context.set_layout((Field("args", args, 0),), RAW_TRACEPOINT_ARGS * 8, 8)
+    return context
+
+
+def netfilter_context(declared: Callable[[str], Struct | None]) -> ContextType:
+    """`bpf_nf_ctx`: the hook's state and the packet, of the kernel's own types."""
+    from pybpfc.frontend.prototypes import kernel_struct
+
+    context = ContextType(NETFILTER_CONTEXT)
+    names = (("state", "nf_hook_state"), ("skb", "sk_buff"))
+    types = (Pointer(declared(name) or kernel_struct(name), Space.BTF) for _, name in names)
+    context.set_layout(tuple(Field(n, t, 8 * i) for i, ((n, _), t) in enumerate(zip(names, types, strict=True))), 16, 8)
+    return context
+
+
+NETFILTER_CONTEXT = "bpf_nf_ctx"
+
+
+def memory_context(struct: Struct) -> ContextType:
+    """A context of the caller's: a struct of the program's own, every field of which may be written."""
+    context = ContextType(struct.name)
+    context.set_layout(struct.fields, struct.size, struct.align)
+    context.writable = frozenset(struct.by_name)
     return context
 
 

@@ -77,10 +77,20 @@ def _signature(types: KernelTypes, hook: str, target: str) -> KernelSignature | 
     match hook:
         case "tp_btf" | "raw_tracepoint":
             return types.tracepoint(target)
+        case "struct_ops":
+            return types.operation(*target.split(".", 1))
         case "lsm" | "lsm_cgroup":
             return types.lsm_hook(target)
         case _:
             return types.function(target)
+
+
+def operations(name: str) -> KernelStruct | None:
+    """The kernel's struct of operations of a name; None where it has none that programs can implement."""
+    types = _types()
+    if types is None or types.struct(f"bpf_struct_ops_{name}") is None:
+        return None
+    return types.struct(name)
 
 
 def iterator_fields(kind: str, declared: Declared) -> Prototype | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
     from pybpfc.abi.program_types import ProgramType
     from pybpfc.frontend.symbols import TypeArguments
-    from pybpfc.ir.module import GlobalVar, MapDef
+    from pybpfc.ir.module import GlobalVar, MapDef, OpsDef
 
 
 @define
@@ -625,6 +625,7 @@ class TUnit:
     maps: list[MapDef]
     globals: list[GlobalVar]
     sources: dict[str, str]
+    struct_ops: list[OpsDef] = field(default_factory=list)
 
 
 LoopSource: TypeAlias = RangeSource | MapSource | MessageSource | WhileSource

@@ -41,6 +41,7 @@ from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.maps import BpfMap, MapDeclaration
 from pybpfc.lang.programs import Program
+from pybpfc.lang.struct_ops import StructOps
 from pybpfc.lang.types import ERROR, Array, Struct, Type, is_integer
 from pybpfc.records import define, field
 
@@ -449,14 +450,18 @@ class Unit:
         return self.requests[key]
 
     def _unique(self, name: str) -> str:
-        taken = {key.name for key in self.requests.values()} | {
-            p.name for p in self.namespace.values() if isinstance(p, Program)
-        }
+        taken = {key.name for key in self.requests.values()} | self._program_names
         candidate, number = name, 1
         while candidate in taken:
             number += 1
             candidate = f"{name}_{number}"
         return candidate
+
+    @functools.cached_property
+    def _program_names(self) -> set[str]:
+        values = list(self.namespace.values())
+        members = (p for v in values if isinstance(v, StructOps) for p in v.programs.values())
+        return {p.name for p in (*values, *members) if isinstance(p, Program)}
 
     def method(self, cls: type, name: str) -> s.FunctionSymbol | None:
         """A struct's method as a function of the language."""

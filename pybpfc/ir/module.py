@@ -133,6 +133,26 @@ class GlobalVar:
         return self.section in (".kconfig", ".ksyms")
 
 
+@frozen
+class OpsMember:
+    """A member of a struct of operations: a `function` of the module, or a value of a `type`."""
+
+    name: str
+    function: str = ""
+    type: Type | None = None
+    initial: Initial = None
+
+
+@define
+class OpsDef:
+    """A struct of operations of the object: the kernel's `struct` with the members that are set."""
+
+    name: str
+    struct: str
+    members: tuple[OpsMember, ...]
+    span: Span
+
+
 @define
 class Module:
     """One compilation unit: what becomes one ELF object."""
@@ -144,6 +164,7 @@ class Module:
     globals: list[GlobalVar] = field(default_factory=list)
     license: str = "GPL"
     sources: dict[str, str] = field(default_factory=dict)
+    struct_ops: list[OpsDef] = field(default_factory=list)
 
     def function(self, name: str) -> Function:
         """The function called `name`."""

@@ -27,6 +27,11 @@ def print_module(module: Module, *, spans: bool = False) -> str:
         lines.append(f"map {map.name}: {kind}{types} max_entries={d.max_entries} flags={d.flags}")
     for variable in module.globals:
         lines.append(f"global {variable.section} {variable.name}: {variable.type} = {variable.initial!r}")
+    for ops_def in module.struct_ops:
+        lines.append(f"struct_ops {ops_def.name}: {ops_def.struct}")
+        for member in ops_def.members:
+            value = f"{member.type} = {member.initial!r}" if member.type is not None else member.function
+            lines.append(f"  {member.name}: {value}")
     for function in module.functions:
         lines.append("")
         lines.extend(_function(function, spans))

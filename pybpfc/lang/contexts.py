@@ -27,11 +27,8 @@ class Context:
     """The program types of a context without a struct of its own."""
 
 
-class PacketContext(Context):
-    """A context that carries a packet."""
-
-    data: u32
-    data_end: u32
+class BufferContext(Context):
+    """A context that leads to bytes: a packet, or the value of a socket option."""
 
     if TYPE_CHECKING:
 
@@ -47,6 +44,13 @@ class PacketContext(Context):
         def packet(self, type: Any, offset: int = 0) -> Any:
             """In a program: a bounds-checked reference into the packet, or None where it is too short."""
             raise TypeError("`ctx.packet` works inside a BPF program only")
+
+
+class PacketContext(BufferContext):
+    """A context that carries a packet."""
+
+    data: u32
+    data_end: u32
 
 
 class TracepointContext(Context):
@@ -159,8 +163,8 @@ class SockContext(Context):
     rx_queue_mapping: int
 
 
-class SockOpsContext(Context):
-    """`bpf_sock_ops`: an event of a TCP connection."""
+class SockOpsContext(BufferContext):
+    """`bpf_sock_ops`: an event of a TCP connection; `ctx.packet(T)` leads to its segment, where it has one."""
 
     __bpf_context__ = "bpf_sock_ops"
     op: u32
@@ -261,8 +265,8 @@ class SysctlContext(Context):
     file_pos: u32
 
 
-class SockoptContext(Context):
-    """`bpf_sockopt`: a getsockopt or setsockopt."""
+class SockoptContext(BufferContext):
+    """`bpf_sockopt`: a getsockopt or setsockopt; `ctx.packet(T)` leads to the option's value."""
 
     __bpf_context__ = "bpf_sockopt"
     sk: Any

@@ -10,6 +10,7 @@ from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.functions import Function, Kfunc
 from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.maps import BpfMap
+from pybpfc.lang.struct_ops import StructOps
 from pybpfc.lang.types import Array, Enum, Pointer, Struct, Type
 from pybpfc.records import frozen
 
@@ -56,6 +57,9 @@ def fingerprint(value: Any) -> str:
             return f"kernel function {value.name} {flags}"
         case KernelFunction():
             return f"kernel function {value.name}"
+        case StructOps():
+            members = [(name, program.section) for name, program in value.programs.items()]
+            return f"struct_ops {value.struct} {members} {value.values}"
         case ModuleType():
             return f"module {value.__name__}"
         case type():

@@ -229,16 +229,3 @@ def iter(kind: str, /, *, sleepable: bool = False) -> Decorator:
 def freplace(function: str, /, *, program: str | int | None = None) -> Decorator:
     """Replace a global function of a loaded program (kernel 5.6)."""
     return declare("freplace", "freplace", function, "handle_packet", program=program)
-
-
-def struct_ops(struct: str, /, *, sleepable: bool = False) -> Decorator:
-    """A member of a kernel struct of operations, `"tcp_congestion_ops"`; the function has its name (kernel 5.6)."""
-    if not isinstance(struct, str) or not struct:
-        raise DeclarationError("`@bpf.struct_ops` needs a target", 'write `@bpf.struct_ops("tcp_congestion_ops")`')
-
-    def decorate(function: Callable[P, R], /) -> Program[P, R]:
-        member = function.__name__
-        section = f"{_sleeping('struct_ops', sleepable)}/{member}"
-        return Program(function, section, target=struct, options={"member": member}, hook="struct_ops")
-
-    return decorate

@@ -288,6 +288,12 @@ class KernelTypes:
         """The arguments and result of a security hook."""
         return self._prototype(f"bpf_lsm_{name}", name, "FUNC")
 
+    def operation(self, struct: str, member: str) -> KernelSignature | None:
+        """The arguments and result of a function member of a struct of operations."""
+        found = self.struct(struct)
+        field = found.find(member) if found is not None else None
+        return self._signature(self.btf.type(field.type_id), member) if field is not None else None
+
     def iterator(self, name: str) -> KernelStruct | None:
         """The context of an iterator's programs: `bpf_iter__task` for `task`."""
         return self.struct(f"bpf_iter__{name}")

@@ -19,6 +19,7 @@ from pybpfc.runtime.programs import Program
 
 if TYPE_CHECKING:
     from pybpfc.runtime.links.base import Link
+    from pybpfc.runtime.struct_ops import StructOps
 
 
 class Globals:
@@ -118,8 +119,15 @@ _WORDS: dict[int, Any] = {1: "B", 2: "H", 4: "I", 8: "Q"}
 class Whole:
     """What holds the parts of an object together: whoever has one has all, so that none ends behind his back."""
 
-    def __init__(self, programs: Mapping[str, Program], handles: Mapping[str, Map], globals: Globals) -> None:
+    def __init__(
+        self,
+        programs: Mapping[str, Program],
+        handles: Mapping[str, Map],
+        globals: Globals,
+        struct_ops: Mapping[str, StructOps],
+    ) -> None:
         self.programs = programs
+        self.struct_ops = struct_ops
         self.handles = handles
         self.globals = globals
         self.closed = False
@@ -127,24 +135,33 @@ class Whole:
             program.owner = self
         for handle in handles.values():
             handle.owner = self
+        for ops in struct_ops.values():
+            ops.owner = self
 
 
 class LoadedObject:
     """What `load` gives. Use it in a `with`, or keep it: when nobody holds it or a part of it, its programs detach.
 
-    Programs, maps and globals are in `programs`, `maps` and `globals`; programs and maps are attributes as well. The
-    maps and programs of a module that was loaded are parts, until the module is loaded again.
+    Programs, maps and globals are in `programs`, `maps` and `globals`, structs of operations in `struct_ops`; all but
+    globals are attributes as well. The maps and programs of a module that was loaded are parts, until the module is
+    loaded again.
     """
 
     def __init__(
-        self, programs: Mapping[str, Program], maps: Mapping[str, BpfMap], handles: Mapping[str, Map], globals: Globals
+        self,
+        programs: Mapping[str, Program],
+        maps: Mapping[str, BpfMap],
+        handles: Mapping[str, Map],
+        globals: Globals,
+        struct_ops: Mapping[str, StructOps] | None = None,
     ) -> None:
         self.programs: Mapping[str, Program] = MappingProxyType(dict(programs))
         self.maps: Mapping[str, BpfMap] = MappingProxyType(dict(maps))
         self.handles: Mapping[str, Map] = MappingProxyType(dict(handles))
         self.globals = globals
         self.attach_options: Mapping[str, Mapping[str, Any]] = {}
-        self._whole = Whole(self.programs, self.handles, globals)
+        self.struct_ops: Mapping[str, StructOps] = MappingProxyType(dict(struct_ops or {}))
+        self._whole = Whole(self.programs, self.handles, globals, self.struct_ops)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "programs" not in self.__dict__:
@@ -153,7 +170,9 @@ class LoadedObject:
             return self.programs[name]
         if name in self.maps:
             return self.maps[name]
-        known = [*self.programs, *self.maps]
+        if name in self.struct_ops:
+            return self.struct_ops[name]
+        known = [*self.programs, *self.maps, *self.struct_ops]
         close = closest(name, known)
         hint = f"; did you mean `{close}`?" if close else f"; it has {', '.join(known) or 'nothing'}"
         if name in self.globals:
@@ -161,15 +180,19 @@ class LoadedObject:
         raise AttributeError(f"the object has no program or map `{name}`{hint}")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.programs, *self.maps]
+        return [*super().__dir__(), *self.programs, *self.maps, *self.struct_ops]
+
+    @property
+    def _attachable(self) -> list[Program | StructOps]:
+        return [*self.programs.values(), *self.struct_ops.values()]
 
     @property
     def links(self) -> list[Link]:
-        """All attachments made through the object's programs."""
-        return [link for program in self.programs.values() for link in program.links]
+        """All attachments made through the object's programs and structs of operations."""
+        return [link for part in self._attachable for link in part.links]
 
     def attach_all(self) -> list[Link]:
-        """Attach every program whose section or options say where; all or none when one fails.
+        """Attach every program whose section or options say where, and every struct of operations; all or none.
 
         Programs that need a place that nobody named (an interface, a cgroup) are left alone; so are those of
         sections that begin with `?`.
@@ -186,9 +209,10 @@ class LoadedObject:
                     made.append(program.attach(**options))
                 except MissingTarget:
                     continue
+            for ops in self.struct_ops.values():
+                made.append(ops.attach())
         except BaseException:
-            for link in made:
-                link.program.links.remove(link)
+            for link in reversed(made):
                 link.detach()
             raise
         return made
@@ -196,8 +220,8 @@ class LoadedObject:
     def detach(self) -> None:
         """End all attachments; programs and maps stay loaded."""
         _end(self.links, lambda link: link.detach())
-        for program in self.programs.values():
-            program.links.clear()
+        for part in self._attachable:
+            part.links.clear()
 
     @property
     def closed(self) -> bool:
@@ -210,8 +234,8 @@ class LoadedObject:
             return
         self._whole.closed = True
         _end(self.links, lambda link: link.close())
-        for program in self.programs.values():
-            program.close()
+        for part in self._attachable:
+            part.close()
         self.globals._close()
         for handle in self.handles.values():
             handle.close()

@@ -12,7 +12,7 @@ import functools
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.program_types import Section, match_section
 from pybpfc.diagnostics.errors import LoadError
@@ -33,6 +33,9 @@ from pybpfc.runtime.permissions import needed_for, permission_denied
 from pybpfc.runtime.prog_load import Job, Target, load_program
 from pybpfc.runtime.programs import Program
 from pybpfc.runtime.syscall import Fd
+
+if TYPE_CHECKING:
+    from pybpfc.runtime.struct_ops import Fitted, StructOps
 
 Source = ObjectSpec | bytes | bytearray | memoryview | str | os.PathLike[str]
 Types = Mapping[str, tuple[Type | None, Type | None]]
@@ -110,6 +113,8 @@ class _Loading:
     programs: dict[str, Program] = field(default_factory=dict)
     kinds: dict[str, Section] = field(default_factory=dict)
     globals: dict[str, tuple[VariableSpec, Codec]] = field(default_factory=dict)
+    fitted: dict[str, Fitted] = field(default_factory=dict)
+    struct_ops: dict[str, StructOps] = field(default_factory=dict)
 
     def run(self, consts: dict[str, Any], options: Mapping[str, Any]) -> LoadedObject:
         """All phases but attaching."""
@@ -127,9 +132,11 @@ class _Loading:
             self._create_maps(specs)
         except PermissionError as error:
             raise self._denied(error) from None
+        self._fit_struct_ops()
         for function in self.spec.programs.values():
-            if not function.section.startswith("?"):  # of which libbpf, too, loads none unless told so
+            if self._is_wanted(function):
                 self._load_program(function)
+        self._create_struct_ops()
         for name, spec in specs.items():
             if spec.values:
                 fill_slots(spec, self.handles[name], self._fd_of)
@@ -264,9 +271,37 @@ class _Loading:
         handle = self.handles.get(name)
         return handle.fd if handle is not None else None
 
+    def _is_wanted(self, function: FunctionSpec) -> bool:
+        """Whether a program is loaded: libbpf, too, loads none of a section that begins with `?` unless told so."""
+        if function.section.startswith("?"):
+            return False
+        users = [ops for ops in self.spec.struct_ops.values() if function.name in ops.functions.values()]
+        return not users or any(function.name in self.fitted[ops.name].targets for ops in users if ops.autoload)
+
+    def _fit_struct_ops(self) -> None:
+        """Find the kernel's forms of the structs of operations."""
+        if not self.spec.struct_ops or self.spec.btf is None:
+            return
+        from pybpfc.lang.kernel_btf import vmlinux_btf
+        from pybpfc.runtime.struct_ops import fit
+
+        for ops in self.spec.struct_ops.values():
+            if ops.autoload:
+                self.fitted[ops.name] = fit(ops, self.spec.btf, vmlinux_btf())
+
+    def _create_struct_ops(self) -> None:
+        for name, fitted in self.fitted.items():
+            from pybpfc.runtime.struct_ops import StructOps
+
+            made = StructOps(self.spec.struct_ops[name], fitted, self.programs, self.btf_fd)
+            self.stack.callback(made.close)
+            self.struct_ops[name] = made
+
     def _target(self, function: FunctionSpec, kind: Section) -> Target:
         """The kernel type that a program is verified against, for the hooks that have one."""
-        if kind.attach in ("struct_ops", "freplace"):
+        if kind.attach == "struct_ops":
+            return self._member(function)
+        if kind.attach == "freplace":
             raise LoadError(
                 f"`{function.name}`: `{kind.name}` programs are not supported yet",
                 remedy="load them with bpftool or libbpf",
@@ -282,6 +317,14 @@ class _Loading:
 
         return Target(attach_target(kind.expected_attach_type or "", name))
 
+    def _member(self, function: FunctionSpec) -> Target:
+        """The member of a struct of operations that a program implements; the same one wherever it is used."""
+        targets = {f.targets[function.name] for f in self.fitted.values() if function.name in f.targets}
+        if len(targets) != 1:
+            reason = "implements different members" if targets else "is a member of no struct of operations"
+            raise LoadError(f"`{function.name}` {reason}", remedy="name it in one variable in `.struct_ops.link`")
+        return targets.pop()
+
     # ------------------------------------------------------------------------------- result
 
     def _result(self) -> LoadedObject:
@@ -292,7 +335,7 @@ class _Loading:
         values = Globals(self.globals.values(), self.handles)
         for name, counter in self.spec.lost_counters.items():
             self.handles[name].count_lost = functools.partial(values._count, counter)
-        return LoadedObject(self.programs, objects, self.handles, values)
+        return LoadedObject(self.programs, objects, self.handles, values, self.struct_ops)
 
     def _map_object(self, name: str, handle: Map) -> BpfMap:
         declared = self.declared.get(name)

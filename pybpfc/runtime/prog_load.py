@@ -39,10 +39,13 @@ FIRST_LOG, LARGEST_LOG = 1 << 20, (16 << 20) - 1
 
 @frozen
 class Target:
-    """What a program with a BTF target is for: a type id of the kernel, and the program it replaces, if any."""
+    """What a program with a BTF target is for: a type id of the kernel's, or of the program's whose function it
+    replaces. Of a struct of operations it is the `member` of this number.
+    """
 
     btf_id: int = 0
     program_fd: int = 0
+    member: int | None = None
 
 
 @define
@@ -109,7 +112,7 @@ def _request(job: Job, code: bytes, buffers: list[object]) -> ProgLoad:
         license=address(license),
         prog_name=object_name(job.program.name),
         prog_flags=(BPF_F_SLEEPABLE if kind.sleepable else 0) | (BPF_F_XDP_HAS_FRAGS if kind.frags else 0),
-        expected_attach_type=ATTACH_TYPES.get(kind.expected_attach_type or "", 0),
+        expected_attach_type=job.target.member or ATTACH_TYPES.get(kind.expected_attach_type or "", 0),
         attach_btf_id=job.target.btf_id,
         attach_prog_fd=job.target.program_fd,
     )

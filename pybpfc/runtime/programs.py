@@ -151,7 +151,7 @@ class Program:
                 ),
             )
         link: Link = attach(self, *where, **options)
-        self.links.append(link)
+        link.list_in(self.links)
         return link
 
     def test_run(
@@ -281,7 +281,7 @@ _NEED_DATA = frozenset({"xdp", "sched_cls", "sched_act", "socket_filter", "cgrou
 _ELSEWHERE = {
     "none": "run it with `test_run(ctx=…)`",
     "map": "store its `fd` in the value of a device or CPU map",
-    "struct_ops": "register the map of its struct_ops",
+    "struct_ops": "attach the struct that it belongs to: `obj.struct_ops[…].attach()`",
     "route": "name its pin in a route: `ip route add … encap bpf`",
     "tc": "use the section `tcx/ingress` or `tcx/egress` (kernel 6.6), or attach it by its pin with `tc filter`",
 }

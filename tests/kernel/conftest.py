@@ -24,3 +24,14 @@ def no_descriptor_leak() -> Iterator[None]:
 
     with no_leak():
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    from hook_proofs import watched
+
+    if item.get_closest_marker("proves") is None:
+        yield
+        return
+    with watched(item):
+        yield

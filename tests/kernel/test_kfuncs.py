@@ -200,7 +200,9 @@ def test_libbpf_loads_them_too(tmp_path: Path) -> None:
     try:
         done = subprocess.run([tool, "prog", "loadall", path, pinned], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        shown = subprocess.run([tool, "-j", "prog", "show", "pinned", f"{pinned}/asks"], capture_output=True, check=True)
+        shown = subprocess.run(
+            [tool, "-j", "prog", "show", "pinned", f"{pinned}/asks"], capture_output=True, check=True
+        )
         assert json.loads(shown.stdout)["name"] == "asks"
     finally:
         shutil.rmtree(pinned, ignore_errors=True)

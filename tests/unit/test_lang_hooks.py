@@ -147,6 +147,49 @@ def test_options() -> None:
     assert bpf.struct_ops("tcp_congestion_ops")(probe).options == {"member": "probe"}
 
 
+def test_a_class_is_a_struct_of_operations() -> None:
+    @bpf.struct_ops("tcp_congestion_ops", sleepable=True)
+    class careful:
+        """Careful."""
+
+        name = "careful"
+        flags = 1
+
+        def ssthresh(self, sk: Any) -> int:
+            return 2
+
+        @staticmethod
+        def undo_cwnd(sk: Any) -> int:
+            return 2
+
+    assert (careful.name, careful.struct, careful.values) == (
+        "careful",
+        "tcp_congestion_ops",
+        {"name": "careful", "flags": 1},
+    )
+    sections = {name: (program.name, program.section) for name, program in careful.programs.items()}
+    assert sections == {
+        "ssthresh": ("careful_ssthresh", "struct_ops.s/ssthresh"),
+        "undo_cwnd": ("careful_undo_cwnd", "struct_ops.s/undo_cwnd"),
+    }
+    with pytest.raises(bpf.NotLoadedError):
+        careful.attach()
+
+
+def test_a_struct_of_operations_takes_members_only() -> None:
+    with pytest.raises(bpf.DeclarationError, match="`window` of `wrong` is neither"):
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class wrong:
+            window = 1.5
+
+    with pytest.raises(bpf.DeclarationError, match="`ssthresh` of `mixed` is neither"):
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class mixed:
+            ssthresh = bpf.struct_ops("sched_ext_ops")(probe)
+
+
 MISTAKES: dict[str, Callable[[], Any]] = {
     'needs a target; write `@bpf.kprobe("vfs_read")`': lambda: bpf.kprobe(probe),  # type: ignore[arg-type]
     "needs a target": lambda: bpf.fentry(""),

@@ -385,3 +385,96 @@ class DynptrValue(ErrorClass):
     label = "has no size"
     help = "give it a type: `u32({value})`"
     value: int
+
+
+class LooseOperation(ErrorClass):
+    """A function of a struct of operations belongs to no class.
+
+    The kernel takes such functions only together, as one struct: a class decorated with `@bpf.struct_ops` has them as
+    methods, or names those that are decorated alone.
+
+    Bad:
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        def ssthresh(sk) -> u32:
+            return 2
+
+    Good:
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class careful:
+            name = "careful"
+
+            def ssthresh(self, sk) -> u32:
+                return 2
+    """
+
+    code = "E0910"
+    title = "`{name}` is a function of no `{struct}`"
+    label = "decorated alone"
+    help = 'write it in a class: `@bpf.struct_ops("{struct}") class …`, or name it in one'
+    name: str
+    struct: str
+
+
+class UnknownOperation(ErrorClass):
+    """A struct of operations of this kernel has no such member.
+
+    The names of methods and values of the class are those of the kernel's struct; `pybpfc list -v struct_ops` shows
+    them. What is no member belongs outside of the class.
+
+    Bad:
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class careful:
+            name = "careful"
+
+            def sstresh(self, sk) -> u32:
+                return 2
+
+    Good:
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class careful:
+            name = "careful"
+
+            def ssthresh(self, sk) -> u32:
+                return 2
+    """
+
+    code = "E0911"
+    title = "`{struct}` has no member `{name}`"
+    label = "not a member of this kernel's"
+    struct: str
+    name: str
+
+
+class InvalidOperation(ErrorClass):
+    """A member of a struct of operations is given something else than it is.
+
+    Function pointers take methods; numbers and texts take constants that fit, texts with room for a NUL.
+
+    Bad:
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class careful:
+            name = "much more careful than others"
+
+            def ssthresh(self, sk) -> u32:
+                return 2
+
+    Good:
+
+        @bpf.struct_ops("tcp_congestion_ops")
+        class careful:
+            name = "careful"
+
+            def ssthresh(self, sk) -> u32:
+                return 2
+    """
+
+    code = "E0912"
+    title = "`{name}` cannot be set to this"
+    label = "{reason}"
+    name: str
+    reason: str

@@ -22,14 +22,16 @@ from pybpfc.frontend.contexts import (
     ContextType,
     find_tracepoint,
     known_tracepoints,
+    memory_context,
+    netfilter_context,
     raw_tracepoint_context,
     uapi_context,
 )
 from pybpfc.frontend.desugar import desugar
-from pybpfc.frontend.signatures import annotation_type, context_annotation_fits
+from pybpfc.frontend.signatures import annotation_type, context_annotation_fits, evaluate, unit_context
 from pybpfc.frontend.unit import Effects
-from pybpfc.lang.contexts import context_class
-from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Type, Void
+from pybpfc.lang.contexts import Context, context_class
+from pybpfc.lang.types import I32, I64, VOID, Bool, Int, Pointer, Space, Struct, Type, Void
 
 if TYPE_CHECKING:
     from pybpfc.frontend.typed_ast import FunctionKey
@@ -152,12 +154,16 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     result = _program_result(unit, captured)
     if result is None:
         return None
+    operation = hook_arguments.result_of_operation(program) if program.hook == "struct_ops" else None
+    if operation is not None and operation != VOID:
+        result = operation
     rule = result_rule(program.section)
     neutral = 0 if rule.allows(0) else rule.min
     c = FunctionChecker(unit, captured, desugar(captured.node, neutral), result, kind)
     c.caller = program.name
     section = match_section(program.section)
-    if section is not None and section.observes and _says_nothing(unit, captured):
+    silent = operation == VOID or (section is not None and section.observes)
+    if silent and _says_nothing(unit, captured):
         c.implied_result = neutral
     if not hook_arguments.takes_context(captured, program):
         return _check_with_arguments(c, program, kind, context)
@@ -166,7 +172,8 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
         reason = f"a `{program.section}` program takes one parameter, its context"
         unit.sink.emit(catalog.ProgramSignature(program.name, reason).at(span))
         return None
-    if not context_annotation_fits(unit, captured, arguments[0], program.program_type, type.context):
+    own = program.program_type == "BPF_PROG_TYPE_SYSCALL"
+    if not own and not context_annotation_fits(unit, captured, arguments[0], program.program_type, type.context):
         return None
     param = c.declare(arguments[0].arg, Pointer(context, Space.CTX), c.span(arguments[0]), 0)
     body = _check_body(c, [param])
@@ -264,6 +271,27 @@ def _says_nothing(unit: Unit, captured: Captured) -> bool:
     return returns is None or annotation_type(unit, captured, returns) == VOID
 
 
+def _memory_context(unit: Unit, captured: Captured) -> ContextType | None:
+    """What a `syscall` program is called with: a struct of the caller's, or nothing that it looks at."""
+    arguments = _args(captured.node)
+    annotation = arguments[0].annotation if arguments else None
+    if annotation is None or unit_context(unit, captured, annotation) is not None:
+        return ContextType("syscall_args")
+    try:
+        value = evaluate(captured, annotation)
+    except Exception:  # reported below
+        value = None
+    if isinstance(value, type) and issubclass(value, Context):
+        return ContextType("syscall_args")
+    found = annotation_type(unit, captured, annotation)
+    if isinstance(found, Struct) and not found.kernel:
+        return memory_context(found)
+    if found is not None:
+        reason = "a `syscall` program takes a struct of the program's own"
+        unit.sink.emit(catalog.ProgramSignature(captured.name, reason).at(captured.source.span(annotation)))
+    return None
+
+
 def _context(unit: Unit, program: Program[..., Any], captured: Captured) -> ContextType | None:
     """The type of a program's context; None after a diagnostic."""
     span = _definition_span(captured)
@@ -278,6 +306,11 @@ def _context(unit: Unit, program: Program[..., Any], captured: Captured) -> Cont
         return found
     if kind in ("BPF_PROG_TYPE_RAW_TRACEPOINT", "BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE"):
         return raw_tracepoint_context()
+    if kind == "BPF_PROG_TYPE_NETFILTER":
+        unit.note_kernel_types()
+        return netfilter_context(lambda name: unit.kernel_struct(captured, name))
+    if kind == "BPF_PROG_TYPE_SYSCALL":
+        return _memory_context(unit, captured)
     if program.hook in hook_arguments.TYPED or program.hook == "iter":
         return hook_arguments.hook_context(unit, captured, program)
     type = PROGRAM_TYPES[kind]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pybpfc.frontend.unit import Unit
     from pybpfc.lang.programs import Program
 
-TYPED = frozenset({"tp_btf", "fentry", "fexit", "fmod_ret", "lsm", "lsm_cgroup"})
+TYPED = frozenset({"tp_btf", "fentry", "fexit", "fmod_ret", "lsm", "lsm_cgroup", "struct_ops"})
 """Hooks whose context is an array of the arguments, with types that the verifier knows."""
 
 PROBES = frozenset({"kprobe", "kretprobe", "kprobe_multi", "uprobe", "uretprobe", "uprobe_multi"})
@@ -121,6 +121,14 @@ def hook_context(unit: Unit, captured: Captured, program: Program[..., Any]) -> 
     return None
 
 
+def result_of_operation(program: Program[..., Any]) -> Type | None:
+    """What a function of a struct of operations gives, as a number; `VOID` for nothing, None where it is not known."""
+    found = kernel_prototype(program.hook, f"{program.target}.{program.options['member']}", lambda _: None)
+    if found is None or found.result in (VOID, BOOL):
+        return found.result if found is not None else None
+    return as_int(found.result) if is_scalar(found.result) and not isinstance(found.result, Pointer) else U64
+
+
 def bind_arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variable) -> list[t.Stmt] | None:
     """Give the parameters their values; None after a diagnostic."""
     arguments = _arguments(c, program, context)
@@ -142,6 +150,8 @@ def _arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variab
         c.error(catalog.ProgramSignature(program.name, reason), c.captured.source.header_span(c.captured.node))
         return None
     nodes = [*c.captured.node.args.posonlyargs, *c.captured.node.args.args, *c.captured.node.args.kwonlyargs]
+    if program.hook == "struct_ops" and nodes and nodes[0].arg == "self" and "." in c.captured.function.__qualname__:
+        nodes = nodes[1:]  # a method of the class that stands for the struct
     open_types = any(node.annotation is None for node in nodes)
     prototype = _prototype(c, program) if open_types or program.hook in WITH_RESULT else None
     if program.hook == "iter":
@@ -162,7 +172,8 @@ def _prototype(c: FunctionChecker, program: Program[..., Any]) -> Prototype | No
     if program.hook in OF_USER_SPACE | {"kretsyscall"}:
         return None
     c.unit.note_kernel_types()
-    found = kernel_prototype(program.hook, program.target, lambda name: c.unit.kernel_struct(c.captured, name))
+    target = program.target if program.hook != "struct_ops" else f"{program.target}.{program.options['member']}"
+    found = kernel_prototype(program.hook, target, lambda name: c.unit.kernel_struct(c.captured, name))
     if found is None and program.hook in TYPED and types_are_known():
         _missing(c, program.hook, program.target)
     return found

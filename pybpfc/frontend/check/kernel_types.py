@@ -116,9 +116,18 @@ def pointer_element(c: FunctionChecker, node: ast.Subscript, base: t.Expr, point
     return t.Element(c.span(node), seen_from(pointer.space, pointer.to), base, index, through_pointer=True)
 
 
+def _is_operations_own(c: FunctionChecker, target: t.Expr) -> bool:
+    """Whether the kernel may let a function of a struct of operations write a place; the verifier knows which."""
+    if c.program is None or c.program.type.name != "BPF_PROG_TYPE_STRUCT_OPS" or space_of(target) is not Space.BTF:
+        return False
+    return isinstance(target, t.Member | t.Element) and is_scalar(target.type) and not isinstance(target.type, Pointer)
+
+
 def refuse_write(c: FunctionChecker, target: t.Expr) -> bool:
     """Whether a place lies outside the program's memory, which it must not write; with a diagnostic then."""
     if not isinstance(target, t.PLACES) or space_of(target) not in FOREIGN:
+        return False
+    if _is_operations_own(c, target):
         return False
     where = "of user space" if space_of(target) is Space.USER else "of the kernel"
     c.error(catalog.ForeignMemoryWrite(where), target.span)

@@ -15,6 +15,7 @@ from pybpfc.lang.types import VOID, Array, Pointer, Space, Struct
 def lower_unit(unit: t.TUnit, target: Target) -> Module:
     """The IR of a module. The target's byte order decides how constant text is compared and stored."""
     module = Module(unit.name, unit.file, [], list(unit.maps), list(unit.globals), unit.license, dict(unit.sources))
+    module.struct_ops = list(unit.struct_ops)
     for function in unit.functions:
         module.functions.append(_lower_function(function, module, target))
     return module

@@ -11,7 +11,7 @@ from pybpfc.ir import ops
 from pybpfc.ir.builder import Builder
 from pybpfc.ir.module import Module, Target
 from pybpfc.ir.passes.base import expand
-from pybpfc.lang.types import I64, U8, U32, U64, VOID, Pointer, Space
+from pybpfc.lang.types import I64, U8, U32, U64, VOID, Pointer, Space, Struct, size_of
 
 MAX_OFFSET = 0x7FFF
 
@@ -28,8 +28,8 @@ def _expand(b: Builder, op: ops.Op) -> ops.Value:
     pointer = op.result.type
     result = b.function.new_local("packet", pointer, b.span)
     inside, done = b.new_block("packet.inside"), b.new_block("packet.done")
-    start = b.convert(b.convert(b.context_load(op.context, op.data_offset, U32), U64), Pointer(U8, Space.PACKET))
-    end = b.convert(b.convert(b.context_load(op.context, op.end_offset, U32), U64), Pointer(VOID, Space.PACKET_END))
+    start = b.convert(_address(b, op.context, op.data_offset), Pointer(U8, Space.PACKET))
+    end = b.convert(_address(b, op.context, op.end_offset), Pointer(VOID, Space.PACKET_END))
     offset = op.offset
     if not isinstance(offset, ops.Const):
         offset = b.bounded(b.convert(offset, I64), 0, MAX_OFFSET)
@@ -42,3 +42,11 @@ def _expand(b: Builder, op: ops.Op) -> ops.Value:
     b.jump(done)
     b.place(done)
     return b.read(result)
+
+
+def _address(b: Builder, context: ops.Value, offset: int) -> ops.Value:
+    """An address in the context: of 8 bytes, or of 4 in those structs that were made when 4 seemed enough."""
+    struct = context.type.to if isinstance(context.type, Pointer) else None
+    fields = struct.fields if isinstance(struct, Struct) else ()
+    wide = any(field.offset == offset and size_of(field.type) == 8 for field in fields)
+    return b.convert(b.context_load(context, offset, U64 if wide else U32), U64)

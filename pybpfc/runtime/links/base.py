@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pybpfc.abi.attach_types import LINK_TYPES
 from pybpfc.diagnostics.errors import AttachError, LoadError, PermissionDenied, PybpfcError
@@ -32,6 +33,7 @@ _DETAILS: dict[str, tuple[tuple[str, int, int, bool], ...]] = {
     "BPF_LINK_TYPE_NETKIT": _ATTACH_SECOND,
     "BPF_LINK_TYPE_SOCKMAP": (("map_id", 0, *_U32), ("attach_type", 4, *_U32)),
     "BPF_LINK_TYPE_NETFILTER": (("pf", 0, *_U32), ("hooknum", 4, *_U32), ("priority", 8, *_S32), ("flags", 12, *_U32)),
+    "BPF_LINK_TYPE_STRUCT_OPS": (("map_id", 0, *_U32),),
     "BPF_LINK_TYPE_PERF_EVENT": (("perf_event_type", 0, *_U32),),
 }
 """Fields of the kernel's link info that each kind has: name, offset in its part, size, signed."""
@@ -49,6 +51,18 @@ class LinkInfo:
     detail: dict[str, int] = field(default_factory=dict)
 
 
+class Attachable(Protocol):
+    """What is attached: a program, or a struct of operations."""
+
+    name: str
+    links: list[Link]
+
+    @property
+    def fd(self) -> int:
+        """Its descriptor."""
+        ...
+
+
 class MissingTarget(AttachError):
     """The section names no place to attach to and none was given."""
 
@@ -60,12 +74,18 @@ class Link:
     slow: ClassVar[bool] = False
     """Whether the kernel takes its time to end one."""
 
-    def __init__(self, program: Program, fd: Fd, target: str, held: Sequence[Fd] = ()) -> None:
+    def __init__(self, program: Attachable, fd: Fd, target: str, held: Sequence[Fd] = ()) -> None:
         self.program = program
         self.target = target
         self.pinned: list[str] = []
         self._fd = fd
         self._held = list(held)
+        self._among: list[Link] | None = None
+
+    def list_in(self, links: list[Link]) -> None:
+        """Be one of the links there until the attachment ends."""
+        self._among = links
+        links.append(self)
 
     @property
     def fd(self) -> int:
@@ -93,6 +113,10 @@ class Link:
         self._fd.close()
         for held in self._held:
             held.close()
+        among, self._among = self._among, None
+        if among is not None:
+            with contextlib.suppress(ValueError):  # whoever ends all links has taken it out
+                among.remove(self)
 
     def pin(self, path: str) -> None:
         """Pin the link in a BPF file system: it stays attached when the process ends."""
@@ -111,7 +135,7 @@ class Link:
                 pass  # somebody else removed it: the goal is reached
         self.pinned.clear()
 
-    def update(self, program: Program, *, expected: Program | None = None) -> None:
+    def update(self, program: Attachable, *, expected: Attachable | None = None) -> None:
         """Put another program in place without a gap; with `expected`, only if that one is attached now."""
         request = attributes.LinkUpdate(link_fd=self.fd, new_prog_fd=program.fd)
         if expected is not None:
@@ -185,7 +209,7 @@ def create_link(program: Program, target: int, attach_type: int, *, flags: int =
 
 
 def attach_error(
-    program: Program, error: OSError, target: str, causes: dict[int, tuple[str, str]], needs: Sequence[str]
+    program: Attachable, error: OSError, target: str, causes: dict[int, tuple[str, str]], needs: Sequence[str]
 ) -> PybpfcError:
     """The explanation of a failed attachment: `causes` by errno as (cause, remedy)."""
     number = error.errno or 0

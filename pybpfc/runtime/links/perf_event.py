@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pybpfc.diagnostics.errors import AttachError
 from pybpfc.runtime.attributes import PerfEventAttr
 from pybpfc.runtime.cpus import online_cpus
-from pybpfc.runtime.links.base import Link, MissingTarget, attach_error
+from pybpfc.runtime.links.base import Attachable, Link, MissingTarget, attach_error
 from pybpfc.runtime.links.perf import PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE, PerfLink, attach_to_event
 from pybpfc.runtime.programs import Program
 from pybpfc.runtime.syscall import Fd, perf_event_open
@@ -65,8 +65,9 @@ class SamplingLink(Link):
         """Close the links of all CPUs."""
         for part in self.parts:
             part.close()
+        super().close()
 
-    def update(self, program: Program, *, expected: Program | None = None) -> None:
+    def update(self, program: Attachable, *, expected: Attachable | None = None) -> None:
         """Put another program in place on all CPUs."""
         for part in self.parts:
             part.update(program, expected=expected)

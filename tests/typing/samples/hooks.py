@@ -3,7 +3,7 @@
 from typing import Any, assert_type
 
 import pybpfc as bpf
-from pybpfc import i32, u64
+from pybpfc import i32, u32, u64
 
 
 @bpf.raw_tracepoint("sched_switch")
@@ -93,9 +93,20 @@ def chosen(ctx: bpf.SkLookupContext) -> int:
 
 
 @bpf.struct_ops("tcp_congestion_ops")
-def ssthresh(sk: Any) -> int:
+def undo_cwnd(sk: Any) -> int:
     return 0
 
+
+@bpf.struct_ops("tcp_congestion_ops")
+class congestion:
+    name = "mine"
+    undo = undo_cwnd
+
+    def ssthresh(self, sk: Any) -> u32:
+        return u32(2)
+
+
+assert_type(undo_cwnd.name, str)
 
 first: bpf.Program[[bpf.XdpContext], int] = packet
 assert_type(arriving.name, str)
