@@ -37,6 +37,7 @@ from pybpfc.lang.contexts import Context
 from pybpfc.lang.errors import AnnotationError, DeclarationError
 from pybpfc.lang.fingerprint import VMLINUX, Dependencies, fingerprint
 from pybpfc.lang.functions import Function, Intrinsic, Kfunc
+from pybpfc.lang.generated import value_of
 from pybpfc.lang.kernel_names import KernelFunction
 from pybpfc.lang.kfuncs import KernelFunctionType
 from pybpfc.lang.maps import BpfMap, MapDeclaration
@@ -314,7 +315,7 @@ class Unit:
             return None
         try:
             if isinstance(annotation, str):
-                annotation = eval(annotation, dict(namespace))
+                annotation = value_of(annotation, namespace)
             kind, inner = split_global(annotation)
             if kind is None:
                 return None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pybpfc.lang.errors import AnnotationError
+from pybpfc.lang.generated import value_of
 from pybpfc.lang.types import (
     BOOL,
     CHAR,
@@ -180,7 +181,7 @@ def evaluate(annotation: str | typing.ForwardRef, scope: Mapping[str, Any] | Non
     """What an annotation in quotes stands for among the names of `scope`; raises `AnnotationError`."""
     text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
     try:
-        return eval(text, dict(scope or {}))
+        return value_of(text, scope or {})
     except NameError as error:
         message = f"the name `{error.name}` cannot be resolved here"
         raise AnnotationError(message, "define the type before its use") from None

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pybpfc.lang.codec import NATIVE, CodecError, bit_shift, letter, order
+from pybpfc.lang.generated import run
 from pybpfc.lang.types import Array, Bool, Enum, Field, Int, Pointer, Struct, Type, View, size_of
 from pybpfc.records import define, field
 
@@ -179,7 +180,7 @@ def compile_decoder(type: Type) -> tuple[Decode, Decode]:
         "        raise short(buffer, offset, size, type) from None",
         "    return out",
     ]
-    exec("\n".join(source), d.names)
+    run("\n".join(source), d.names, "decoder")
     made = _DECODERS[type] = (d.names["decode"], d.names["decode_many"])
     return made
 
@@ -217,7 +218,7 @@ def compile_encoder(type: Type) -> Callable[[Any], bytes] | None:
     names["pack"] = packing.Struct(layout).pack
     arguments = ", ".join(expression for _, _, expression in parts)
     source = ["def encode(value):", *(f"    {check}" for check in checks), f"    return pack({arguments})"]
-    exec("\n".join(source), names)
+    run("\n".join(source), names, "encoder")
     encode: Callable[[Any], bytes] = names["encode"]
     return encode
 

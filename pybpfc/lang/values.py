@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pybpfc.lang.generated import run
 from pybpfc.lang.types import Array, Bool, Enum, Field, Struct, Type, View
 
 
@@ -61,7 +62,7 @@ def compile_init(cls: Any) -> Callable[..., None]:
             lines.append(f"    _bpf_self.{name} = {held}() if {name} is _bpf_unset else {name}")
     head = f"def __init__(_bpf_self, /, *, {', '.join(params)}, **_bpf_others):"  # no field has such names
     check = ["    if _bpf_others:", "        _bpf_unknown(_bpf_cls, _bpf_others)"]
-    exec("\n".join([head, *check, *lines]), names)
+    run("\n".join([head, *check, *lines]), names, f"{cls.__name__}.__init__")
     init: Callable[..., None] = names["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     return init
