@@ -115,6 +115,8 @@ class Element(Expr):
     base: Expr
     index: Expr
     through_pointer: bool = False
+    end: PacketEnd | None = None
+    """What the element's own end is compared with, as its place in a packet is known at run time only."""
 
 
 @define
@@ -152,6 +154,14 @@ class PacketAt(Expr):
     end_offset: int
     offset: Expr
     size: int
+
+
+@define
+class PacketEnd(Expr):
+    """The address behind the packet's last byte."""
+
+    context: Expr
+    offset: int
 
 
 @define

@@ -52,7 +52,8 @@ class Effects:
     """What callers of a checked function have to know: the bounds of its result, and the call that moves packets.
 
     `tail_call` is where it makes one; `stale_params` are the parameters that it uses after packets may have moved:
-    where, behind which call, and the helper. `map_values` are those that have to lead to a map's value, and where.
+    where, behind which call, and the helper. `map_values` are those that have to lead to a map's value, and where;
+    `indexed` those whose arrays are indexed at run time.
     """
 
     result: tuple[int, int] | None = None
@@ -60,6 +61,7 @@ class Effects:
     tail_call: Span | None = None
     stale_params: dict[int, tuple[Span, Span, str]] = field(default_factory=dict)
     map_values: dict[int, Span] = field(default_factory=dict)
+    indexed: dict[int, Span] = field(default_factory=dict)
 
 
 @define

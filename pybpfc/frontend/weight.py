@@ -13,7 +13,7 @@ from pybpfc.frontend import typed_ast as t
 from pybpfc.lang.types import is_integer
 from pybpfc.records import fields
 
-HEAVY = 8_000
+HEAVY = 4_000
 """From here on a program's branches could take the verifier beyond a million instructions."""
 _LARGE = 100
 """Functions of less are not worth a verification of their own."""

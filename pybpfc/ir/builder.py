@@ -9,7 +9,7 @@ from pybpfc.diagnostics.span import Span
 from pybpfc.ir import ops
 from pybpfc.ir.module import Block, Function, MapDef
 from pybpfc.lang.kfuncs import KernelFunctionType
-from pybpfc.lang.types import BOOL, I64, Enum, Field, Pointer, Space, Struct, Type, Void
+from pybpfc.lang.types import BOOL, I64, Enum, Field, Pointer, Space, Struct, Type, Void, size_of
 
 if TYPE_CHECKING:
     from pybpfc.abi.helpers import Helper
@@ -208,6 +208,13 @@ class Builder:
             Pointer(to, Space.PACKET, nullable=True),
             ops.PacketPointer(context, data_offset, end_offset, offset, size, span=self.span),
         )
+
+    def packet_element(
+        self, base: ops.Value, element: Type, index: ops.Value, context: ops.Value, end_offset: int
+    ) -> ops.Temp:
+        """The address of an element of an array in a packet, at an index that the verifier doesn't know."""
+        op = ops.PacketElement(base, index, size_of(element), context, end_offset, span=self.span)
+        return self._result(Pointer(element, Space.PACKET), op)
 
     def map_lookup(self, map: MapDef, key: ops.Value, value: Type, reference: ops.Value | None = None) -> ops.Temp:
         """Look a key up."""

@@ -425,6 +425,17 @@ class PacketPointer(Op):
 
 
 @define
+class PacketElement(Op):
+    """High-level: the address of an element in a packet, `size` bytes each, compared with the packet's end again."""
+
+    base: Value
+    index: Value
+    size: int
+    context: Value
+    end_offset: int
+
+
+@define
 class MapLookup(Op):
     """High-level: a pointer to the value under a key, or null; `reference` is a map that was found in another."""
 
@@ -569,4 +580,12 @@ class Unreachable(Terminator):
     """Control never comes here."""
 
 
-HIGH_LEVEL: tuple[type[Op], ...] = (PacketPointer, MapLookup, MapUpdate, MapDelete, MapIncrement, Print)
+HIGH_LEVEL: tuple[type[Op], ...] = (
+    PacketPointer,
+    PacketElement,
+    MapLookup,
+    MapUpdate,
+    MapDelete,
+    MapIncrement,
+    Print,
+)

@@ -195,6 +195,8 @@ def _high_level(op: ops.Op, names: _Names) -> str:
     match op:
         case ops.PacketPointer():
             return f"packet {v(op.context)} at {v(op.offset)}, {op.size} bytes"
+        case ops.PacketElement():
+            return f"packet {v(op.context)} at {v(op.base)}[{v(op.index)}], {op.size} bytes each"
         case ops.MapLookup():
             return f"lookup {_map(op, names)}[{v(op.key)}]"
         case ops.MapUpdate():

@@ -13,7 +13,7 @@ ENTRIES = catalog.entries()
 CHAPTERS = {
     "E01": {"sources", "syntax", "python", "places"},
     "E02": {"numbers", "values", "names", "calls", "members"},
-    "E03": {"pointers"},
+    "E03": {"pointers", "packets"},
     "E04": {"maps", "reservations", "availability", "rules"},
     "E05": {"limits"},
     "E06": {"backend"},

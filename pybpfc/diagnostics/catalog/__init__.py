@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pybpfc.diagnostics.catalog.members import *  # noqa: F403
     from pybpfc.diagnostics.catalog.names import *  # noqa: F403
     from pybpfc.diagnostics.catalog.numbers import *  # noqa: F403
+    from pybpfc.diagnostics.catalog.packets import *  # noqa: F403
     from pybpfc.diagnostics.catalog.places import *  # noqa: F403
     from pybpfc.diagnostics.catalog.pointers import *  # noqa: F403
     from pybpfc.diagnostics.catalog.python import *  # noqa: F403
@@ -58,6 +59,7 @@ CHAPTERS = (
     "names",
     "calls",
     "members",
+    "packets",
     "pointers",
     "maps",
     "reservations",

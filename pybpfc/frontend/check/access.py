@@ -17,6 +17,7 @@ from pybpfc.frontend.check.conversion import (
     space_of,
     to_number,
 )
+from pybpfc.frontend.check.packets import packet_end
 from pybpfc.frontend.check.ranges import upper_bound
 from pybpfc.frontend.check.references import check_not_released
 from pybpfc.frontend.contexts import ContextType, DataLoc
@@ -245,7 +246,8 @@ def subscript(c: FunctionChecker, node: ast.Subscript, base: t.Expr) -> t.Expr:
         from pybpfc.frontend.check.kernel_types import seen_from
 
         type = seen_from(space_of(base), array.element)
-    return t.Element(c.span(node), type, base, coerce(c, index, index.type, "index"))
+    end = packet_end(c, base, index)
+    return t.Element(c.span(node), type, base, coerce(c, index, index.type, "index"), end=end)
 
 
 def part(c: FunctionChecker, node: ast.Subscript, bounds: ast.Slice, base: t.Expr) -> t.Expr:

@@ -79,6 +79,10 @@ class FunctionChecker:
         self.moves_packet: tuple[Span, str] | None = None
         self.tail_call: Span | None = None
         self.stale_params: dict[int, tuple[Span, Span, str]] = {}
+        self.indexed: dict[int, Span] = {}
+        """Parameters whose arrays are indexed by what is known at run time only, and where."""
+        self.counted: set[t.Variable] = set()
+        """Variables of the loops around that the verifier follows number by number."""
         self.map_values: dict[int, Span] = {}
         """Parameters that have to lead to a map's value, and where the function needs that."""
         self.exported = False

@@ -14,6 +14,7 @@ from pybpfc.frontend.check.compile_time import named_type
 from pybpfc.frontend.check.context import FunctionChecker
 from pybpfc.frontend.check.conversion import coerce, describe, is_aggregate, may_be_none
 from pybpfc.frontend.check.map_values import check_passed
+from pybpfc.frontend.check.packets import check_indexed
 from pybpfc.frontend.check.references import check_not_released, check_tail_call
 from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.instances import Conflict, bind_type
@@ -70,6 +71,8 @@ def _apply_effects(c: FunctionChecker, node: ast.Call, name: str, args: Sequence
             return c.error(what, args[index].span, label="passed here", labels=labels)
     if (misplaced := check_passed(c, effects.map_values, args)) is not None:
         return misplaced
+    if (in_packet := check_indexed(c, name, effects.indexed, args)) is not None:
+        return in_packet
     if effects.tail_call is not None:
         check_tail_call(c, c.span(node), effects.tail_call)
     if effects.moves_packet is not None:

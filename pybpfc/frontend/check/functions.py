@@ -95,7 +95,9 @@ def _check_function(unit: Unit, key: FunctionKey) -> t.TFunction | None:
         c.declare(p.name, p.type, c.span(a), i) for i, (p, a) in enumerate(zip(signature.params, values, strict=True))
     ]
     body = _check_body(c, params)
-    unit.effects[key.name] = Effects(_joined(c.results), c.moves_packet, c.tail_call, c.stale_params, c.map_values)
+    unit.effects[key.name] = Effects(
+        _joined(c.results), c.moves_packet, c.tail_call, c.stale_params, c.map_values, c.indexed
+    )
     if body is None:
         return None
     never = function.noinline or function.exported  # what is verified on its own has to be called

@@ -42,7 +42,9 @@ def _body(
     loop = Loop(frozenset(c.variables.values()), by_helper)
     c.loops.append(loop)
     c.flow = entry.copy() if entry is not None else None
+    around, c.counted = c.counted, set() if by_helper else c.counted
     statements = check_block(c, body)
+    c.counted = around
     check_round(c, c.span(body[-1]), "the round ends here")
     c.loops.pop()
     return statements, loop, merge([c.flow, *loop.continues])
@@ -244,8 +246,10 @@ def _for_range(c: FunctionChecker, node: ast.For) -> list[t.Stmt]:
     assert starts is not None
     assert stops is not None
     kept = variable.name not in stored_names(node.body)
+    if counted := kept and isinstance(start, t.Literal):
+        c.counted.add(variable)
     checked = for_body(c, node, [variable], bounds if kept else None)
-    counted = kept and isinstance(start, t.Literal)
+    c.counted.discard(variable)
     start, stop = coerce(c, start, variable.type, "range"), coerce(c, stop, variable.type, "range")
     if isinstance(start.type, Error) or isinstance(stop.type, Error):
         return []

@@ -28,6 +28,8 @@ from pybpfc.records import fields
 
 MAX_ROUNDS = 1 << 23
 """BPF_MAX_LOOPS: `bpf_loop` refuses more."""
+GO_ON, STOP = 0, 1
+"""What a body tells the helper."""
 BROKEN, RETURNED = 1, 2
 """What `.left` holds when the loop was left before its end."""
 
@@ -254,7 +256,7 @@ def leave_function(low: Lowering, value: Value | None) -> None:
     if value is not None and low.result != VOID:
         b.store(_slot(low, outer, _member(low.outer, ".value")), value)
     b.store(_slot(low, outer, _member(low.outer, ".left")), low.constant(I64, RETURNED))
-    b.ret(low.constant(I64, 1))
+    _end_round(b, STOP)
 
 
 # ---------------------------------------------------------------------------------- the body
@@ -293,12 +295,17 @@ def _body_function(low: Lowering, s: t.CallbackLoop, name: str) -> None:
     b.span = s.span
     b.jump(following)
     b.place(following)
-    b.ret(low.constant(I64, 0))
+    _end_round(b, GO_ON)
     b.place(broken)
     outer = inner.outer_frame(b)
     assert outer is not None
     b.store(_slot(inner, outer, _member(low, ".left")), low.constant(I64, BROKEN))
-    b.ret(low.constant(I64, 1))
+    _end_round(b, STOP)
+
+
+def _end_round(b: Builder, then: int) -> None:
+    """Return from the body. LLVM would take what it has compared with 0 or 1 for it; the verifier wants the number."""
+    b.ret(b.opaque(Const(I64, then)))
 
 
 def _set_variables(low: Lowering, source: t.LoopSource, params: list[Local]) -> None:
@@ -317,7 +324,7 @@ def _set_variables(low: Lowering, source: t.LoopSource, params: list[Local]) -> 
             body, ended = b.new_block("while.body"), b.new_block("while.ended")
             lower_branch(low, source.condition, body, ended)
             b.place(ended)
-            b.ret(low.constant(I64, 1))
+            _end_round(b, STOP)
             b.place(body)
         case t.MessageSource():
             _read_message(low, source, b.read(params[0]))
@@ -341,7 +348,7 @@ def _read_message(low: Lowering, source: t.MessageSource, dynptr: Value) -> None
     whole, short = b.new_block("message"), b.new_block("message.short")
     b.branch(b.compare(Predicate.EQ, failed, low.constant(I64, 0)), whole, short)
     b.place(short)
-    b.ret(low.constant(I64, 0))
+    _end_round(b, GO_ON)
     b.place(whole)
     low.write_variable(source.variable, slot if isinstance(kind, Struct | Array) else load(low, slot, kind))
 

@@ -102,6 +102,9 @@ def _element_address(low: Lowering, e: t.Element) -> Value:
         index = low.b.convert(index, I64 if as_int(index.type).signed else U64)
         if isinstance(e.base.type, Array) and not _is_counted(low, e.index):
             index = low.b.bounded(index, 0, e.base.type.length - 1)
+            if e.end is not None:
+                context = lower_value(low, e.end.context)
+                return low.b.packet_element(base, element, index, context, e.end.offset)
     return low.b.element_address(base, element, index)
 
 

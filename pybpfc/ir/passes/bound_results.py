@@ -3,7 +3,8 @@
 return %4     →     %5 = bounded %4, 0, 1
                     return %5
 
-Where negative results are allowed, constants are kept apart from one another.
+Constants stay constants: LLVM would return what it has compared with one instead, whose value the verifier may not
+know, and make a shift of 0 and -1.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def _bound(function: Function, rule: ReturnRule) -> None:
         end = block.terminator
         if not isinstance(end, ops.Return):
             continue
-        if isinstance(end.value, ops.Const) and rule.min < 0:  # of 0 and -1 LLVM would make a shift
+        if isinstance(end.value, ops.Const):
             constant = function.new_temp(end.value.type)
             block.ops.append(ops.Opaque(end.value, span=end.span, result=constant))
             end.value = constant

@@ -45,7 +45,11 @@ def _guarded(b: Builder, op: ArithOp, lhs: ops.Value, rhs: ops.Value) -> ops.Val
     b.write(result, zero if op is ArithOp.DIV else lhs)
     b.branch(b.compare(Predicate.NE, rhs, zero), divide, done)
     b.place(divide)
-    b.write(result, b.arith(op, lhs, rhs))
+    divided = b.arith(op, lhs, rhs)
+    if isinstance(lhs.type, Int) and lhs.type.bits == 64:
+        # LLVM would make comparisons of quotients multiplications of 128 bits, for which BPF has neither code nor calls
+        divided = b.opaque(divided)
+    b.write(result, divided)
     b.jump(done)
     b.place(done)
     return b.read(result)
