@@ -123,9 +123,9 @@ _ROWS: dict[str, tuple[int, str]] = {
     "bpf_cgroup_dev_ctx": (12, "access_type 0 4; major 4 4; minor 8 4"),
     "bpf_flow_keys": (
         56,
-        "nhoff 0 2; thoff 2 2; addr_proto 4 2; is_frag 6 1; is_first_frag 7 1; is_encap 8 1; ip_proto 9 1; "
-        "n_proto 10 2 b; sport 12 2 b; dport 14 2 b; ipv4_src 16 4 b; ipv4_dst 20 4 b; ipv6_src 16 16 b; "
-        "ipv6_dst 32 16 b; flags 48 4; flow_label 52 4 b",
+        "nhoff 0 2 w; thoff 2 2 w; addr_proto 4 2 w; is_frag 6 1 w; is_first_frag 7 1 w; is_encap 8 1 w; ip_proto 9 1 w; "
+        "n_proto 10 2 bw; sport 12 2 bw; dport 14 2 bw; ipv4_src 16 4 bw; ipv4_dst 20 4 bw; ipv6_src 16 16 bw; "
+        "ipv6_dst 32 16 bw; flags 48 4 w; flow_label 52 4 bw",
     ),
     "bpf_tcp_sock": (
         112,

@@ -18,6 +18,7 @@ from pybpfc.lang.types import (
     BOOL,
     U8,
     U32,
+    U64,
     VOID,
     Array,
     Enum,
@@ -178,8 +179,13 @@ def map_types(types: BtfTypes | None, spec: MapSpec) -> tuple[Type | None, Type 
     key = U32 if numbered else type_or_bytes(types, spec.key_type_id, spec.key_size)
     if kind is not None and kind.name in EVENT_MAPS:
         return key, _known(types, spec.record_type_id or spec.value_type_id)
-    numbered = kind is not None and kind.value in _NUMBERS and not spec.value_type_id and spec.value_size == 4
-    return key, U32 if numbered else type_or_bytes(types, spec.value_type_id, spec.value_size)
+    if kind is not None and kind.value in _NUMBERS and not spec.value_type_id:
+        from pybpfc.lang.other_maps import VALUE_PAIRS
+
+        known = U32 if spec.value_size == 4 else U64 if kind.value == "sock" else VALUE_PAIRS.get(kind.value)
+        if known is not None and size_of(known) == spec.value_size:
+            return key, known
+    return key, type_or_bytes(types, spec.value_type_id, spec.value_size)
 
 
 def type_or_bytes(types: BtfTypes | None, id: int, size: int) -> Type | None:

@@ -152,6 +152,39 @@ class TcHook(Hook[C]):
         return self._apply(function, {**given, "priority": priority, "handle": handle})
 
 
+class RouteHook(Hook[C]):
+    """A hook of the packets of a route, which the attachment makes: `"10.9.0.0/16"` by an interface or a gateway."""
+
+    @overload
+    def __call__(self, function: Callable[[C], R], /) -> Program[[C], R]: ...
+    @overload
+    def __call__(
+        self,
+        function: None = None,
+        /,
+        *,
+        route: str | None = None,
+        interface: str | int | None = None,
+        via: str | None = None,
+        priority: int | None = None,
+        headroom: int | None = None,
+    ) -> Decorator: ...
+    def __call__(
+        self,
+        function: Any = None,
+        /,
+        *,
+        route: Any = None,
+        interface: Any = None,
+        via: Any = None,
+        priority: Any = None,
+        headroom: Any = None,
+    ) -> Any:
+        """Decorate; `priority` is the route's metric, `headroom` what `lwt_xmit` programs may add in front."""
+        given = {"route": route, "interface": interface, "via": via}
+        return self._apply(function, {**given, "priority": priority, "headroom": headroom})
+
+
 class NetfilterHook(Hook[C]):
     """`netfilter`: `hook` and `pf` by the kernel's names or numbers; lower priorities come first (kernel 6.4)."""
 
@@ -230,12 +263,12 @@ socket_filter: PlainHook[contexts.SkBuff] = PlainHook(
 netfilter: NetfilterHook[contexts.NetfilterContext] = NetfilterHook(
     "netfilter", "netfilter", "Packets at a netfilter hook: NF_ACCEPT or NF_DROP (kernel 6.4)."
 )
-lwt_in: PlainHook[contexts.SkBuff] = PlainHook("lwt_in", "lwt_in", "Packets that a route takes in (kernel 4.10).")
-lwt_out: PlainHook[contexts.SkBuff] = PlainHook("lwt_out", "lwt_out", "Packets that a route sends out (kernel 4.10).")
-lwt_xmit: PlainHook[contexts.SkBuff] = PlainHook(
+lwt_in: RouteHook[contexts.SkBuff] = RouteHook("lwt_in", "lwt_in", "Packets that a route takes in (kernel 4.10).")
+lwt_out: RouteHook[contexts.SkBuff] = RouteHook("lwt_out", "lwt_out", "Packets that a route sends out (kernel 4.10).")
+lwt_xmit: RouteHook[contexts.SkBuff] = RouteHook(
     "lwt_xmit", "lwt_xmit", "Packets of a route right before they leave (kernel 4.10)."
 )
-lwt_seg6local: PlainHook[contexts.SkBuff] = PlainHook(
+lwt_seg6local: RouteHook[contexts.SkBuff] = RouteHook(
     "lwt_seg6local", "lwt_seg6local", "Packets of an SRv6 endpoint (kernel 4.18)."
 )
 flow_dissector: NetnsHook[contexts.SkBuff] = NetnsHook(

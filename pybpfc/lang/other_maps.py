@@ -249,6 +249,9 @@ def _pair(name: str, first: str, second: str) -> Struct:
 _DEVICE = _pair("bpf_devmap_val", "ifindex", "bpf_prog")
 _CPU = _pair("bpf_cpumap_val", "qsize", "bpf_prog")
 
+VALUE_PAIRS = {"dev": _DEVICE, "cpu": _CPU}
+"""What entries that may run a program hold, by the kind of value."""
+
 
 class _WithProgram(NumberedMap):
     """Entries that may run a program of their own (`programs=True`): stored as a pair of number and program."""

@@ -282,6 +282,4 @@ _ELSEWHERE = {
     "none": "run it with `test_run(ctx=…)`",
     "map": "store its `fd` in the value of a device or CPU map",
     "struct_ops": "attach the struct that it belongs to: `obj.struct_ops[…].attach()`",
-    "route": "name its pin in a route: `ip route add … encap bpf`",
-    "tc": "use the section `tcx/ingress` or `tcx/egress` (kernel 6.6), or attach it by its pin with `tc filter`",
 }

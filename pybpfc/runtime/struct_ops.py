@@ -239,6 +239,8 @@ class StructOpsRegistration(Link):
     """A struct of operations in use without a link: it stays so until detached, even when the process ends."""
 
     kind: ClassVar[str] = "struct_ops"
+    is_bpf_link = False
+    why_no_link = "structs of operations have BPF links from kernel 6.4"
 
     def __init__(self, ops: StructOps, map: Map, target: str) -> None:
         super().__init__(ops, Fd(os.dup(map.fd)), target)
@@ -253,10 +255,6 @@ class StructOpsRegistration(Link):
                 raise AttachError(f"{self} can't be detached", errno=error.errno or 0) from None
             finally:
                 super().close()
-
-    def pin(self, path: str) -> None:
-        """Without a link there is none to pin."""
-        raise AttachError(f"{self} can't be pinned", cause="structs of operations have BPF links from kernel 6.4")
 
 
 _CAUSES = {

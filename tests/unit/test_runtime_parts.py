@@ -61,13 +61,8 @@ def test_every_kind_of_attachment_has_its_module_or_a_reason() -> None:
         "none",
         "map",
         "struct_ops",
-        "route",
-        "tc",
-        "netkit",
         "lirc",
         "freplace",
-        "kprobe_multi",
-        "uprobe_multi",
         "usdt",
     }
 

@@ -71,8 +71,11 @@ class Link:
     """One attachment. It ends with `detach`, with `with`, with its object, or with the process, unless pinned."""
 
     kind: ClassVar[str] = "link"
+    is_bpf_link = True
     slow: ClassVar[bool] = False
     """Whether the kernel takes its time to end one."""
+
+    why_no_link: ClassVar[str] = "this kind of attachment has no BPF link"
 
     def __init__(self, program: Attachable, fd: Fd, target: str, held: Sequence[Fd] = ()) -> None:
         self.program = program
@@ -120,11 +123,17 @@ class Link:
 
     def pin(self, path: str) -> None:
         """Pin the link in a BPF file system: it stays attached when the process ends."""
+        self._require_link("can't be pinned")
         try:
             object_pin(self.fd, path)
         except OSError as error:
             raise pin_error(error, f"{self}", path) from None
         self.pinned.append(path)
+
+    def _require_link(self, what: str) -> None:
+        """Raise AttachError where there is no BPF link behind the attachment."""
+        if not self.is_bpf_link:
+            raise AttachError(f"{self} {what}", cause=self.why_no_link)
 
     def unpin(self) -> None:
         """Remove the pins made through this object."""
@@ -137,6 +146,7 @@ class Link:
 
     def update(self, program: Attachable, *, expected: Attachable | None = None) -> None:
         """Put another program in place without a gap; with `expected`, only if that one is attached now."""
+        self._require_link("can't change its program")
         request = attributes.LinkUpdate(link_fd=self.fd, new_prog_fd=program.fd)
         if expected is not None:
             request.flags, request.old_prog_fd = BPF_F_REPLACE, expected.fd
@@ -151,7 +161,8 @@ class Link:
 
     @property
     def info(self) -> LinkInfo:
-        """What the kernel tells of the link (kernel 5.8)."""
+        """What the kernel tells of the link (kernel 5.8); raises AttachError for attachments without one."""
+        self._require_link("has nothing to tell")
         raw = attributes.LinkInfo()
         object_info(self.fd, raw)
         return self._info_of(raw)
@@ -237,12 +248,15 @@ ATTACHERS: dict[str, str] = {
     "xdp": "xdp",
     "tcx": "tcx",
     "netkit": "tcx",
+    "tc": "tc",
+    "route": "route",
     "cgroup": "cgroup",
     "perf_event": "perf_event",
     "kprobe": "kprobe",
     "kprobe_multi": "kprobe_multi",
     "ksyscall": "kprobe",
     "uprobe": "uprobe",
+    "uprobe_multi": "uprobe_multi",
     "netfilter": "netfilter",
     "netns": "netns",
     "iter": "iterator",

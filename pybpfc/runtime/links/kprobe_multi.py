@@ -6,7 +6,7 @@ import ctypes
 import errno
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
@@ -27,23 +27,47 @@ class KprobeMultiLink(Link):
     functions: tuple[str, ...] = ()
 
 
-def attach(program: Program, pattern: str | None = None) -> KprobeMultiLink:
-    """Attach to the functions that match a pattern with `*` and `?`, or to the one of that name."""
+def attach(
+    program: Program, pattern: str | None = None, *, cookie: int = 0, cookies: Mapping[str, int] | None = None
+) -> KprobeMultiLink:
+    """Attach to the functions that match a pattern with `*` and `?`, or to the one of that name.
+
+    `cookies` are by function's name; `cookie` is that of the others.
+    """
     wanted = pattern or program.section_target
     if not wanted:
         raise MissingTarget(f"`{program.name}` names no functions", remedy='attach(pattern="tcp_*")')
     target = f"{program.section_name} {wanted}"
     places = _places(program, wanted, target)
     addresses = (ctypes.c_uint64 * len(places))(*places.values())
+    tags = cookies_of(program, places, cookie, cookies, target)
     flags = BPF_F_KPROBE_MULTI_RETURN if program.section_name.startswith("kretprobe") else 0
     attach_type = ATTACH_TYPES[program.expected_attach_type or "BPF_TRACE_KPROBE_MULTI"]
     try:
-        fd = create_link(program, 0, attach_type, kprobe_multi=(flags, len(places), 0, address(addresses), 0))
+        fd = create_link(
+            program, 0, attach_type, kprobe_multi=(flags, len(places), 0, address(addresses), address(tags))
+        )
     except OSError as error:
         raise attach_error(program, error, target, _CAUSES, ("CAP_BPF", "CAP_PERFMON")) from None
     link = KprobeMultiLink(program, fd, target)
     link.functions = tuple(places)
     return link
+
+
+def cookies_of(
+    program: Program, places: Mapping[str, int], cookie: int, cookies: Mapping[str, int] | None, target: str
+) -> ctypes.Array[ctypes.c_uint64] | None:
+    """The cookie of each function, in order; None without any. Raises AttachError for names that are none of them."""
+    given = dict(cookies or {})
+    unknown = given.keys() - places.keys()
+    if unknown:
+        raise AttachError(
+            f"`{program.name}` could not be attached to {target}",
+            cause=f"cookies are given for {', '.join(sorted(unknown))}, which it does not match",
+        )
+    if not cookie and not given:
+        return None
+    return (ctypes.c_uint64 * len(places))(*(given.get(name, cookie) for name in places))
 
 
 def _places(program: Program, pattern: str, target: str) -> dict[str, int]:
@@ -74,7 +98,16 @@ def _places(program: Program, pattern: str, target: str) -> dict[str, int]:
 
 def _traced(pattern: str) -> Iterator[str]:
     """The names that match, of functions that the kernel can trace."""
-    for line in tracefs.read("available_filter_functions").splitlines():
+    try:
+        text = tracefs.read("available_filter_functions")
+    except OSError as error:
+        raise AttachError(
+            f"the kernel does not tell which functions match `{pattern}`",
+            errno=error.errno or 0,
+            cause="tracefs has no `available_filter_functions`, or this process may not read it",
+            remedy="name one function without `*`; patterns take CONFIG_DYNAMIC_FTRACE, and a kernel not locked down",
+        ) from None
+    for line in text.splitlines():
         name = line.partition(" ")[0]
         if fnmatch.fnmatchcase(name, pattern):
             yield name

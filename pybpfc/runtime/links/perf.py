@@ -7,7 +7,6 @@ import fcntl
 from typing import ClassVar
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
-from pybpfc.diagnostics.errors import AttachError
 from pybpfc.runtime.links.base import Link, create_link
 from pybpfc.runtime.programs import Program
 from pybpfc.runtime.syscall import Fd
@@ -24,13 +23,7 @@ class PerfLink(Link):
 
     kind: ClassVar[str] = "perf event"
     slow: ClassVar[bool] = True
-    is_bpf_link = True
-
-    def pin(self, path: str) -> None:
-        """Pin the link; before kernel 5.15 there is none to pin."""
-        if not self.is_bpf_link:
-            raise AttachError(f"{self} can't be pinned", cause="before kernel 5.15 perf events have no BPF links")
-        super().pin(path)
+    why_no_link = "before kernel 5.15 perf events have no BPF links"
 
 
 def attach_to_event(

@@ -20,6 +20,8 @@ class SocketAttachment(Link):
     """A program on a socket; it ends with the socket, too."""
 
     kind: ClassVar[str] = "socket"
+    is_bpf_link = False
+    why_no_link = "programs on sockets have no BPF links"
     detach_option = SO_DETACH_FILTER
 
     def close(self) -> None:
@@ -33,10 +35,6 @@ class SocketAttachment(Link):
                         raise AttachError(f"{self} can't be detached", errno=error.errno or 0) from None
                 finally:
                     super().close()
-
-    def pin(self, path: str) -> None:
-        """A socket's program has no link to pin."""
-        raise AttachError(f"{self} can't be pinned", cause="programs on sockets have no BPF links")
 
 
 class ReuseportAttachment(SocketAttachment):

@@ -24,6 +24,8 @@ class SockmapAttachment(Link):
     """A program on a map's sockets, before kernel 6.10: without a link of the kernel's."""
 
     kind: ClassVar[str] = "sockmap"
+    is_bpf_link = False
+    why_no_link = "sockmaps have BPF links from kernel 6.10"
 
     def __init__(self, program: Program, map_fd: Fd, attach_type: int, target: str) -> None:
         super().__init__(program, map_fd, target)
@@ -44,10 +46,6 @@ class SockmapAttachment(Link):
             finally:
                 self._program_fd.close()
                 super().close()
-
-    def pin(self, path: str) -> None:
-        """Before kernel 6.10 there is no link to pin."""
-        raise AttachError(f"{self} can't be pinned", cause="sockmaps have BPF links from kernel 6.10")
 
 
 def attach(program: Program, map: Any = None) -> Link:
