@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from pybpfc.lang.contexts import TracepointContext as TracepointContext
     from pybpfc.lang.contexts import TracingContext as TracingContext
     from pybpfc.lang.contexts import UprobeContext as UprobeContext
+    from pybpfc.lang.contexts import UsdtContext as UsdtContext
     from pybpfc.lang.contexts import XdpContext as XdpContext
     from pybpfc.lang.errors import AnnotationError as AnnotationError
     from pybpfc.lang.errors import DeclarationError as DeclarationError
@@ -248,7 +249,7 @@ _EXPORTS: dict[str, str] = {
         "LircContext LwtContext NetfilterContext PacketContext PerfEventContext RawTracepointContext SkBuff "
         "SkBuffContext SkLookupContext SkMsgContext SkReuseportContext SkSkbContext SockAddrContext "
         "SockContext SockOpsContext SocketFilterContext SockoptContext SyscallContext SysctlContext TcContext "
-        "TracepointContext TracingContext UprobeContext XdpContext"
+        "TracepointContext TracingContext UprobeContext UsdtContext XdpContext"
     ),
     "pybpfc.lang.errors": "AnnotationError DeclarationError NotLoadedError",
     "pybpfc.lang.event_maps": "PerfEventArray RingBuf UserRingBuf",

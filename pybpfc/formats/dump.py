@@ -133,7 +133,8 @@ def _bytes(data: bytes, start: int, end: int) -> Iterator[str]:
 
 
 def _function(spec: ObjectSpec, function: FunctionSpec) -> Iterator[str]:
-    place = function.section if function.is_global else f"{function.section}, static"
+    kind = "" if function.is_global else ", static"
+    place = f"{function.section}{', hidden' if function.is_hidden else kind}"
     yield f"{function.name} in {place}:"
     if spec.btf is not None and function.func_type_id:
         found = spec.btf.type(function.func_type_id)

@@ -162,6 +162,7 @@ class _Reader:
             tuple(self._lines(section.name, start, end)),
             tuple(self._core(section.name, start, end)),
             symbol.binding != e.STB_LOCAL,
+            is_hidden=symbol.binding != e.STB_LOCAL and symbol.visibility != 0,
         )
 
     def _relocation(self, section: e.Section, r: e.ElfRelocation, start: int) -> Relocation:

@@ -59,7 +59,10 @@ class Poison:
 
 @frozen
 class FunctionSpec:
-    """A program or subprogram; `section` is its ELF section, `.text` for subprograms."""
+    """A program or subprogram; `section` is its ELF section, `.text` for subprograms.
+
+    A hidden subprogram is global for the linker alone: the verifier checks it with each of its callers.
+    """
 
     name: str
     section: str
@@ -70,6 +73,7 @@ class FunctionSpec:
     core_relos: tuple[CoreRelocation, ...] = ()
     is_global: bool = True
     poisoned: tuple[Poison, ...] = ()
+    is_hidden: bool = False
 
 
 @define

@@ -310,6 +310,7 @@ class KprobeContext(_Open):
 
 
 UprobeContext: TypeAlias = KprobeContext
+UsdtContext: TypeAlias = KprobeContext
 
 
 class PerfEventContext(_Open):

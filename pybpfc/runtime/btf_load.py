@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from pybpfc.diagnostics.errors import LoadError
 from pybpfc.formats.btf import Btf
@@ -134,6 +134,13 @@ class BtfImage:
                 struct.pack_into("=I", self.types, record.at + 12, _ALLOCATED)  # the loader made a place for it
             elif record.kind == FUNC and record.vlen == _EXTERN:
                 self.head(record.at, name, TYPEDEF, 0, type)
+
+    def make_static(self, functions: Collection[int]) -> None:
+        """Make functions ones that the verifier follows from their callers, instead of checking each by itself."""
+        for record in self.records():
+            if record.kind == FUNC and record.id in functions:
+                name, _, type = _HEAD.unpack_from(self.types, record.at)
+                self.head(record.at, name, FUNC, 0, type)
 
     def drop_functions(self) -> None:
         """Turn functions into what kernels before 5.0 know; programs then load without function and line records."""

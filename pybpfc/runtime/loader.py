@@ -225,6 +225,7 @@ class _Loading:
         sizes = {spec.section: spec.value_size for spec in self.spec.maps.values() if spec.is_data}
         offsets = {(v.section, v.name): v.offset for v in self.spec.variables.values()}
         image.place_sections(sizes, offsets)
+        image.make_static({f.func_type_id for f in self.spec.functions.values() if f.is_hidden})
         for function in (*self.spec.programs.values(), *self.spec.functions.values()):
             for line in function.line_info:
                 image.string(line.file)

@@ -102,6 +102,25 @@ def _compiled(source: str, *options: str) -> bytes:
         return path.with_suffix(".o").read_bytes()
 
 
+def native_library(source: str, folder: Path) -> Path:
+    """A library of this machine, made of C; kept as objects are, and skipping where neither is a compiler."""
+
+    def make() -> bytes:
+        compiler = next((found for name in ("cc", "gcc", "clang-22", "clang") if (found := shutil.which(name))), None)
+        if compiler is None:
+            pytest.skip("no C compiler is installed")
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory, "library.c")
+            path.write_text(source)
+            command = [compiler, "-O1", "-shared", "-fPIC", str(path), "-o", str(path.with_suffix(".so"))]
+            subprocess.run(command, capture_output=True, check=True)
+            return path.with_suffix(".so").read_bytes()
+
+    library = folder / "library.so"
+    library.write_bytes(_kept(f"native\0{os.uname().machine}\0{source}", make))
+    return library
+
+
 def open_descriptors() -> int:
     """How many descriptors this process has open."""
     return len(os.listdir("/proc/self/fd"))

@@ -167,6 +167,8 @@ def _check_program(unit: Unit, program: Program[..., Any]) -> t.TFunction | None
     silent = operation == VOID or (section is not None and section.observes)
     if silent and _says_nothing(unit, captured):
         c.implied_result = neutral
+    if program.hook == "usdt":
+        hook_arguments.note_tables(unit)
     if not hook_arguments.takes_context(captured, program):
         return _check_with_arguments(c, program, kind, context)
     arguments = _args(captured.node)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pybpfc.abi.contexts import MACHINE, registers
 from pybpfc.abi.program_types import result_rule
+from pybpfc.abi.usdt import BY_ADDRESS, SPECS
 from pybpfc.diagnostics import catalog
 from pybpfc.frontend import typed_ast as t
 from pybpfc.frontend.capture import Captured
@@ -21,6 +22,7 @@ from pybpfc.lang.contexts import Context
 from pybpfc.lang.types import (
     BOOL,
     I64,
+    U32,
     U64,
     VOID,
     Array,
@@ -53,9 +55,9 @@ RETURNS = frozenset({"kretprobe", "uretprobe", "kretsyscall"})
 WITH_RESULT = frozenset({"fexit", "fmod_ret", "lsm"})
 """Hooks whose programs may take the function's result, or that of the programs before, as a last argument `ret`."""
 
-HOOKS = TYPED | PROBES | SYSCALLS | {"raw_tracepoint", "iter"}
+HOOKS = TYPED | PROBES | SYSCALLS | {"raw_tracepoint", "iter", "usdt"}
 
-OF_USER_SPACE = frozenset({"uprobe", "uretprobe", "uprobe_multi"})
+OF_USER_SPACE = frozenset({"uprobe", "uretprobe", "uprobe_multi", "usdt"})
 
 MAX_ARGUMENTS = 12
 _IN_REGISTERS = {
@@ -127,6 +129,14 @@ def result_of_operation(program: Program[..., Any]) -> Type | None:
     if found is None or found.result in (VOID, BOOL):
         return found.result if found is not None else None
     return as_int(found.result) if is_scalar(found.result) and not isinstance(found.result, Pointer) else U64
+
+
+def note_tables(unit: Unit) -> None:
+    """A program of statically defined probes brings the tables that loaders fill."""
+    from pybpfc.stdlib import usdt
+
+    for name in (SPECS, BY_ADDRESS):
+        unit.map_def(vars(usdt)[name], name, vars(usdt))
 
 
 def bind_arguments(c: FunctionChecker, program: Program[..., Any], context: t.Variable) -> list[t.Stmt] | None:
@@ -214,6 +224,8 @@ def _place(
         index = prototype.words[index]
     if hook in TYPED:
         most, member = MAX_ARGUMENTS, f"arg{index}"
+    elif hook == "usdt":
+        most, member = MAX_ARGUMENTS, str(index)
     elif hook == "raw_tracepoint":
         most, member = MAX_ARGUMENTS, f"args{index}"
     else:
@@ -291,9 +303,12 @@ def _bind(c: FunctionChecker, argument: Argument, context: t.Variable) -> t.Stmt
     span = c.captured.source.span(argument.node)
     variable = c.declare(argument.name, argument.type, span)
     variable.trusted = isinstance(argument.type, Pointer) and not argument.type.nullable
-    read = _indirect if argument.indirect else _direct
+    if c.program is not None and c.program.section.startswith("usdt"):
+        value = _from_table(c, argument, context)
+    else:
+        value = (_indirect if argument.indirect else _direct)(argument, context)
     c.require_flow().bind(variable)
-    return t.Bind(span, variable, _converted(read(argument, context), argument.type))
+    return t.Bind(span, variable, _converted(value, argument.type))
 
 
 def _direct(argument: Argument, context: t.Variable) -> t.Expr:
@@ -320,6 +335,18 @@ def _indirect(argument: Argument, context: t.Variable) -> t.Expr:
     place = Pointer(U64, Space.KERNEL)
     index = t.Literal(span, I64, saved.offset // 8)
     return t.Element(span, U64, t.Convert(span, place, outer), index, through_pointer=True)
+
+
+def _from_table(c: FunctionChecker, argument: Argument, context: t.Variable) -> t.Expr:
+    """An argument of a statically defined probe: where it is stands in tables, one for each place of the probe."""
+    from pybpfc.frontend.check.functions import check_instance
+    from pybpfc.stdlib import usdt
+
+    span = context.span
+    number = t.Literal(span, U32, int(argument.member))
+    key = c.unit.request(usdt.argument, c.captured.source.span(argument.node), c.caller, ())
+    check_instance(c.unit, key)
+    return t.CallFunction(span, U64, key, (t.ReadVariable(span, context.type, context), number))
 
 
 def _converted(value: t.Expr, to: Type) -> t.Expr:

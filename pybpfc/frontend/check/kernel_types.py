@@ -22,6 +22,7 @@ from pybpfc.frontend.check.conversion import (
     to_number,
 )
 from pybpfc.frontend.check.helpers import available
+from pybpfc.frontend.contexts import ContextType
 from pybpfc.frontend.symbols import Namespace, TypeSymbol
 from pybpfc.ir.ops import CoreKind
 from pybpfc.lang.annotations import enum_type
@@ -187,6 +188,8 @@ def check_cast(c: FunctionChecker, node: ast.Call) -> t.Expr:
             return may_be_none(c, value)
         if (known := coerce_kernel_pointer(value, Pointer(to.to, value.type.space))) is not None:
             return t.Convert(span, known.type, value)
+        if _is_registers(value.type) and to.space is Space.KERNEL:
+            return t.Convert(span, to, value)
         if value.type.space not in FOREIGN:
             return c.error(catalog.TypeMismatch("an address", describe(value)), value.span)
         value = to_number(value)
@@ -194,6 +197,11 @@ def check_cast(c: FunctionChecker, node: ast.Call) -> t.Expr:
         return c.error(catalog.TypeMismatch("an address", describe(value)), value.span)
     number = coerce(c, value, U64, "address")
     return number if isinstance(number.type, Error) else t.Convert(span, to, number)
+
+
+def _is_registers(type: Pointer) -> bool:
+    """Whether this is the context of a probe, where kernel memory reads reach all registers by their offset."""
+    return isinstance(type.to, ContextType) and type.to.name == "pt_regs"
 
 
 def _cast_target(c: FunctionChecker, node: ast.expr) -> Pointer | None:

@@ -257,6 +257,7 @@ ATTACHERS: dict[str, str] = {
     "ksyscall": "kprobe",
     "uprobe": "uprobe",
     "uprobe_multi": "uprobe_multi",
+    "usdt": "usdt",
     "netfilter": "netfilter",
     "netns": "netns",
     "iter": "iterator",

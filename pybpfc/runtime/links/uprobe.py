@@ -56,7 +56,7 @@ def attach(
         )
         return attach_to_event(program, event, where, cookie, UprobeLink)
     except OSError as error:
-        raise attach_error(program, error, where, _CAUSES, ("CAP_BPF", "CAP_PERFMON")) from None
+        raise attach_error(program, error, where, UPROBE_CAUSES, ("CAP_BPF", "CAP_PERFMON")) from None
 
 
 def _split(place: str, symbol: str | None, offset: int) -> tuple[str | None, int]:
@@ -72,7 +72,7 @@ def _split(place: str, symbol: str | None, offset: int) -> tuple[str | None, int
         raise AttachError(f"`{place}` is neither a symbol nor an offset", remedy='write "path:symbol+0x10"') from None
 
 
-_CAUSES = {
+UPROBE_CAUSES = {
     errno.ENODEV: ("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)", "use another kernel"),
     errno.ENOENT: ("there is no such file", "give an absolute path"),
     errno.EINVAL: (
