@@ -19,7 +19,7 @@ _EXECUTABLE = 1
 
 @frozen
 class Argument:
-    """Where an argument is when the probe is reached: offsets are bytes into the registers, `size` bytes of the value."""
+    """Where an argument is at the probe: offsets are bytes into the registers, `size` the bytes of the value."""
 
     kind: int
     value: int = 0

@@ -79,8 +79,8 @@ def _noting(method: Callable[..., Any], name: str, used: set[str]) -> Callable[.
     return noted
 
 
-_UNATTACHED = {"none", "map"}
-"""Hooks whose programs are run by hand, or by the map that they are stored in."""
+_UNATTACHED = {"none", "map", "struct_ops"}
+"""Hooks whose programs are run by hand, by the map that they are stored in, or by the struct that they belong to."""
 
 
 def program(hook: str, context: str, *body: str, head: str = "") -> bytes:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,13 @@ def raw_socket(interface: str) -> Iterator[socket.socket]:
         sock.bind((interface, 0x88B5))
         sock.settimeout(2)
         yield sock
+
+
+def mac(interface: str) -> bytes:
+    """The link layer's address of an interface of this namespace."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((interface, 0))
+        return bytes(sock.getsockname()[4])
 
 
 FRAME = b"\xff" * 6 + b"\x02" * 6 + b"\x88\xb5" + b"pybpfc" * 10
@@ -238,6 +246,26 @@ def test_packets_of_a_route(section: str) -> None:
         assert obj.globals.count == 1
         with pytest.raises(AttachError, match="could not be attached"):
             obj.prog.attach(route="10.99.0.1/24", interface="lo")
+
+    in_namespace(elf, work)
+
+
+@proves("lwt_in")
+def test_packets_that_a_route_takes_in() -> None:
+    elf = program("lwt_in", SKB, "if ctx.len == 20 + 8:", "    seen += 1", "return BPF_DROP")
+    require("lwt_in")
+
+    def work(obj: Any) -> None:
+        make_link("veth", "veth0", "veth1")
+        Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 1, 0, 64, 17, 0, bytes((10, 98, 0, 2)), bytes((10, 99, 0, 1)))
+        total = sum(struct.unpack("!10H", header))
+        total = (total & 0xFFFF) + (total >> 16)
+        header = header[:10] + struct.pack("!H", ~total & 0xFFFF) + header[12:]
+        frame = mac("veth0") + mac("veth1") + b"\x08\x00" + header + struct.pack("!HHHH", 9, 9, 8, 0)
+        with obj.prog.attach(route="10.99.0.0/24", interface="lo"), raw_socket("veth1") as sock:
+            sock.send(frame)
+            assert wait(lambda: obj.globals.seen == 1)
 
     in_namespace(elf, work)
 

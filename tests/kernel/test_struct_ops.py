@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hook_proofs import proves
 from kernel_support import bpffs, from_c, from_example, from_python, in_network_namespace, no_leak, require
 
 import pybpfc as bpf
@@ -152,6 +153,7 @@ def test_a_second_of_one_name_leaves_nothing_attached() -> None:
 # ------------------------------------------------------------------------------ written in Python
 
 
+@proves("struct_ops")
 def test_congestion_control_in_python_on_real_traffic() -> None:
     elf = from_example("tcp_cc")
 
