@@ -144,6 +144,13 @@ def getppid(times: int = 1) -> None:
         LIBC.syscall(SYSCALLS["getppid"])
 
 
+def require_hook(section: str) -> None:
+    """Skip unless the kernel has the kind of attachment that programs of this section need."""
+    answer = features.have_hook(section)
+    if not answer:
+        pytest.skip(f"this kernel does not attach `{section}` programs (they came with {answer.since})")
+
+
 def require(section: str) -> None:
     """Skip unless the kernel loads programs of this section."""
     answer = features.have_section(section)

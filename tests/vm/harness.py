@@ -6,6 +6,7 @@ programs come from the compile cache, and C objects from a store, which the same
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
@@ -65,7 +66,7 @@ def kernel(package: str) -> Path:
     """The kernel image of a Debian meta-package, fetched and unpacked once; raises `Unavailable`."""
     folder = WORK / package
     found = sorted(folder.glob("boot/vmlinuz-*"))
-    if not found:
+    if not found or not (folder / "modules").exists():
         listed = subprocess.run(["apt-cache", "depends", package], capture_output=True, text=True, check=False)
         names = re.findall(r"Depends: (linux-image-\S+)", listed.stdout)
         if not names:
@@ -77,14 +78,28 @@ def kernel(package: str) -> Path:
             raise Unavailable(f"{names[0]} could not be downloaded: {got.stderr.strip()[-200:]}")
         subprocess.run(["dpkg", "-x", str(archives[0]), str(folder)], check=True)
         archives[0].unlink()
+        _keep_modules(folder)
         shutil.rmtree(folder / "lib", ignore_errors=True)
         shutil.rmtree(folder / "usr", ignore_errors=True)
         found = sorted(folder.glob("boot/vmlinuz-*"))
     return found[-1]
 
 
-def initramfs(command: str) -> Path:
-    """An uncompressed initramfs whose init runs `command` in the project's folder."""
+MODULES = ("sch_ingress", "cls_bpf", "act_bpf", "cls_matchall", "veth", "null_blk")
+"""What Debian's kernels have as modules and tests need, in the order to load them."""
+
+
+def _keep_modules(folder: Path) -> None:
+    """Unpack the modules that guests load; none of them needs another one that is not here."""
+    (folder / "modules").mkdir(exist_ok=True)
+    for name in MODULES:
+        for found in (folder / "lib/modules").rglob(f"{name}.ko*"):
+            data = found.read_bytes()
+            (folder / f"modules/{name}.ko").write_bytes(lzma.decompress(data) if found.suffix == ".xz" else data)
+
+
+def initramfs(command: str, modules: Path) -> Path:
+    """An uncompressed initramfs whose init loads modules and runs `command` in the project's folder."""
     tree = WORK / "root"
     shutil.rmtree(tree, ignore_errors=True)
     for folder in ("bin", "proc", "sys", "dev", "tmp", "run", "etc"):
@@ -92,12 +107,15 @@ def initramfs(command: str) -> Path:
     (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (tree / "etc/hostname").write_text("guest\n")
     _copy_file(Path(shutil.which("busybox") or ""), tree, tree / "bin/busybox")
-    for name in ("sh", "mount", "ip", "poweroff", "ls", "cat", "echo", "sleep", "true"):
+    for name in ("sh", "mount", "ip", "insmod", "poweroff", "ls", "cat", "echo", "sleep", "true"):
         (tree / "bin" / name).symlink_to("busybox")
     _copy_python(tree)
     _copy_project(tree)
+    shutil.copytree(modules, tree / "modules")
     init = tree / "init"
-    init.write_text(_INIT.format(root=ROOT, begin=BEGIN, end=END, command=command, cache=CACHE, objects=OBJECTS))
+    loaded = "\n".join(f"insmod /modules/{name}.ko" for name in MODULES if (modules / f"{name}.ko").exists())
+    values = {"begin": BEGIN, "end": END, "command": command, "modules": loaded}
+    init.write_text(_INIT.format(root=ROOT, cache=CACHE, objects=OBJECTS, **values))
     init.chmod(0o755)
     image = WORK / "initramfs.cpio"
     with image.open("wb") as out:
@@ -123,6 +141,7 @@ mount -t tracefs tracefs /sys/kernel/tracing
 mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
+{modules}
 cd {root}
 echo "{begin} release $(cat /proc/sys/kernel/osrelease)"
 {command}
@@ -199,7 +218,7 @@ def run_tests(package: str, tests: str, options: str = "") -> Result:
     require_tools()
     image = kernel(package)
     python = f"{sys.executable} -m pytest -q -rsfE --color=no --durations=5 -p no:cacheprovider --tb=short -o addopts= {options} {tests}"
-    output = boot(image, initramfs(f"PYTHONPATH={ROOT} {python}"))
+    output = boot(image, initramfs(f"PYTHONPATH={ROOT} {python}", WORK / package / "modules"))
     release = re.search(rf"{BEGIN} release (\S+)", output)
     assert release is not None, f"the guest did not come up:\n{output[-3000:]}"
     assert END in output, f"the guest did not finish:\n{output[-3000:]}"

@@ -57,10 +57,19 @@ def attach(
     try:
         fd = create_link(program, 0, attach_type, uprobe_multi=request)
     except OSError as error:
+        if error.errno == errno.EINVAL and not _known(program):
+            error = OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
         raise attach_error(program, error, where, _CAUSES, ("CAP_BPF", "CAP_PERFMON")) from None
     link = UprobeMultiLink(program, fd, where)
     link.functions = tuple(places)
     return link
+
+
+def _known(program: Program) -> bool:
+    """Whether the kernel has such links: older ones take the attach type for a number without a meaning."""
+    from pybpfc.runtime.features import have_hook
+
+    return bool(have_hook(program.kind.pattern))
 
 
 def _places(program: Program, binary: str, pattern: str, where: str) -> dict[str, int]:
@@ -78,8 +87,8 @@ def _places(program: Program, binary: str, pattern: str, where: str) -> dict[str
 
 
 _CAUSES = {
-    errno.EOPNOTSUPP: ("this kernel has no links to several functions of user space", "it takes kernel 6.6"),
-    errno.EINVAL: ("no probe can be set in one of these places, or the kernel is older than 6.6", "see `uname -r`"),
+    errno.EOPNOTSUPP: ("this kernel has no links to several functions of user space", "it takes kernel 6.6, and 6.13 for sessions"),
+    errno.EINVAL: ("no probe can be set in one of these places", "name the functions more closely"),
     errno.ESRCH: ("there is no such process", "give the id of a running one"),
     errno.ENOENT: ("there is no such file", "give an absolute path"),
     errno.E2BIG: ("these are too many functions", "name the functions more closely"),
