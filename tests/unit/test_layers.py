@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "diagnostics": _BASE | {"abi", "formats"},
     "lang": _BASE | {"abi", "formats", "diagnostics"},
     "ir": _TO_LANG,
-    "frontend": _TO_LANG | {"ir"},
+    "frontend": _TO_LANG | {"ir", "stdlib"},
     "backend": _TO_LANG | {"ir"},
     **dict.fromkeys(_DRIVER, _TO_BACKEND | _DRIVER | {"__init__"}),
     "core_relo": _TO_LANG,

@@ -85,7 +85,7 @@ def kernel(package: str) -> Path:
     return found[-1]
 
 
-MODULES = ("sch_ingress", "cls_bpf", "act_bpf", "cls_matchall", "veth", "null_blk")
+MODULES = ("sch_ingress", "cls_bpf", "act_bpf", "cls_matchall", "veth")
 """What Debian's kernels have as modules and tests need, in the order to load them."""
 
 

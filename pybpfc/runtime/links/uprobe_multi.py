@@ -87,7 +87,7 @@ def _places(program: Program, binary: str, pattern: str, where: str) -> dict[str
 
 
 _CAUSES = {
-    errno.EOPNOTSUPP: ("this kernel has no links to several functions of user space", "it takes kernel 6.6, and 6.13 for sessions"),
+    errno.EOPNOTSUPP: ("this kernel has no links to several functions of user space", "it takes kernel 6.6 or 6.13"),
     errno.EINVAL: ("no probe can be set in one of these places", "name the functions more closely"),
     errno.ESRCH: ("there is no such process", "give the id of a running one"),
     errno.ENOENT: ("there is no such file", "give an absolute path"),
