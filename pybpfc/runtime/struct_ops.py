@@ -21,7 +21,7 @@ from pybpfc.formats.btf import Btf, BtfMember, BtfType
 from pybpfc.formats.spec import StructOpsSpec
 from pybpfc.records import frozen
 from pybpfc.runtime.attributes import LinkCreate, MapCreate
-from pybpfc.runtime.links.base import Link, attach_error
+from pybpfc.runtime.links.base import Attachment, Link, attach_error
 from pybpfc.runtime.maps import Map
 from pybpfc.runtime.permissions import exhausted, needed_for, permission_denied, with_memory_limit_raised
 from pybpfc.runtime.prog_load import Target
@@ -235,26 +235,15 @@ class StructOpsLink(Link):
     kind: ClassVar[str] = "struct_ops"
 
 
-class StructOpsRegistration(Link):
-    """A struct of operations in use without a link: it stays so until detached, even when the process ends."""
+class StructOpsRegistration(Attachment):
+    """A struct of operations in use without a link."""
 
     kind: ClassVar[str] = "struct_ops"
-    is_bpf_link = False
     why_no_link = "structs of operations have BPF links from kernel 6.4"
 
     def __init__(self, ops: StructOps, map: Map, target: str) -> None:
-        super().__init__(ops, Fd(os.dup(map.fd)), target)
-        self._map = map
-
-    def close(self) -> None:
-        """Take it out of use: nothing else does."""
-        if self.attached:
-            try:
-                self._map.delete(_ONLY)
-            except OSError as error:
-                raise AttachError(f"{self} can't be detached", errno=error.errno or 0) from None
-            finally:
-                super().close()
+        own = Map.from_fd(Fd(os.dup(map.fd)))  # the other one holds its object, and so this attachment
+        super().__init__(ops, Fd(os.dup(map.fd)), target, lambda _: own.delete(_ONLY))
 
 
 _CAUSES = {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,8 @@ def make_link(kind: str, name: str, peer: str) -> None:
         try:
             connection.request(netlink.RTM_NEWLINK, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, body)
         except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
             pytest.skip(f"this kernel has no {kind}: {error}")
     set_up(name)
     set_up(peer)
@@ -128,6 +133,8 @@ def require_tc(kind: str) -> None:
             try:
                 obj.prog.attach(interface="lo").detach()
             except AttachError as error:
+                if error.errno != errno.ENOENT:
+                    raise
                 pytest.skip(str(error))
 
     in_network_namespace(run)
@@ -268,6 +275,41 @@ def test_packets_that_a_route_takes_in() -> None:
             assert wait(lambda: obj.globals.seen == 1)
 
     in_namespace(elf, work)
+
+
+ROUTES = """
+import os, sys
+from pybpfc.runtime import load_object
+obj = load_object(sys.argv[1], attach=False)
+link = obj.prog.attach(route="10.99.0.0/24", interface="lo")
+def there():
+    return "0000630A" in open("/proc/net/route").read()
+assert there()
+if sys.argv[2] == "dropped":
+    del link, obj
+    assert not there()
+elif sys.argv[2] == "forked":
+    child = os.fork()
+    if not child:
+        sys.exit()
+    os.waitpid(child, 0)
+    assert there()
+"""
+
+
+@pytest.mark.parametrize("how", ["ended", "dropped", "forked"])
+def test_what_has_no_link_ends_with_its_holder(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "route.o"
+    path.write_bytes(program("lwt_xmit", SKB, "return BPF_DROP"))
+    require("lwt_xmit")
+
+    def run() -> None:
+        command = [sys.executable, "-c", ROUTES, str(path), how]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "0000630A" not in Path("/proc/thread-self/net/route").read_text()
+
+    in_network_namespace(run)
 
 
 # -------------------------------------------------------------------------------------- sockets

@@ -7,6 +7,7 @@ import errno
 import importlib
 import os
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -187,6 +188,42 @@ class Link:
     def __repr__(self) -> str:
         state = "" if self.attached else ", detached"
         return f"<{self.kind} link: {self.program.name} on {self.target}{state}>"
+
+
+class Attachment(Link):
+    """An attachment that the kernel knows no link of: `remove` is what ends it.
+
+    It ends as links do, also when nobody holds it any more and when the interpreter ends; a process that is killed
+    leaves it in place, unless what it is on (a socket, a network namespace) goes with the process.
+    """
+
+    is_bpf_link = False
+    gone: ClassVar[tuple[int, ...]] = (errno.ENOENT,)
+    """The errors that say that nothing of it is left."""
+
+    def __init__(self, program: Attachable, fd: Fd, target: str, remove: Callable[[int], object]) -> None:
+        super().__init__(program, fd, target)
+        self._remove = remove
+        self._unheld = weakref.finalize(self, _let_go, os.getpid(), fd, remove)
+
+    def close(self) -> None:
+        """Take the program off."""
+        if self._unheld.detach() is None:
+            return
+        try:
+            self._remove(self.fd)
+        except OSError as error:
+            if error.errno not in self.gone:
+                raise AttachError(f"{self} can't be detached", errno=error.errno or 0) from None
+        finally:
+            super().close()
+
+
+def _let_go(owner: int, fd: Fd, remove: Callable[[int], object]) -> None:
+    """End an attachment whose object is gone, in the process that made it; there is nobody to tell of a failure."""
+    if os.getpid() == owner:
+        with contextlib.suppress(OSError):
+            remove(fd.number)
 
 
 def pin_error(error: OSError, what: str, path: str) -> PybpfcError:

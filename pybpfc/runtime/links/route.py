@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from pybpfc.diagnostics.errors import AttachError
 from pybpfc.runtime import netlink
-from pybpfc.runtime.links.base import Link, MissingTarget, attach_error
-from pybpfc.runtime.links.tc import NetlinkAttachment
+from pybpfc.runtime.links.base import Link, MissingTarget
+from pybpfc.runtime.links.netlink_attachment import NetlinkAttachment, requests
 from pybpfc.runtime.links.xdp import resolve_interface
-from pybpfc.runtime.netlink import Netlink, attribute
+from pybpfc.runtime.netlink import attribute
 from pybpfc.runtime.programs import Program
 
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_ENCAP_TYPE, RTA_ENCAP = 1, 4, 5, 6, 21, 22
@@ -55,17 +55,10 @@ def attach(
     index, place = resolve_interface(program, interface)
     target = f"route {network} by {place}"
     named = _named(network, index, gateway, priority)
-    connection = Netlink()
-    try:
+    with requests(program, target, _causes) as connection:
         wanted = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
         connection.request(netlink.RTM_NEWROUTE, wanted, named + _encapsulation(program, headroom))
-    except OSError as error:
-        connection.socket.close()
-        raise attach_error(program, error, target, _causes(error), ("CAP_NET_ADMIN",)) from None
-    except BaseException:
-        connection.socket.close()
-        raise
-    return RouteAttachment(program, connection, target, lambda: connection.request(netlink.RTM_DELROUTE, 0, named))
+    return RouteAttachment(program, connection, target, netlink.RTM_DELROUTE, named)
 
 
 def _named(

@@ -7,9 +7,8 @@ import os
 from typing import Any, ClassVar
 
 from pybpfc.abi.attach_types import ATTACH_TYPES
-from pybpfc.diagnostics.errors import AttachError
 from pybpfc.runtime.attributes import ProgAttach
-from pybpfc.runtime.links.base import Link, MissingTarget, attach_error, create_link
+from pybpfc.runtime.links.base import Attachment, Link, MissingTarget, attach_error, create_link
 from pybpfc.runtime.programs import Program
 from pybpfc.runtime.syscall import Command, Fd, bpf
 
@@ -20,32 +19,23 @@ class SockmapLink(Link):
     kind: ClassVar[str] = "sockmap"
 
 
-class SockmapAttachment(Link):
+class SockmapAttachment(Attachment):
     """A program on a map's sockets, before kernel 6.10: without a link of the kernel's."""
 
     kind: ClassVar[str] = "sockmap"
-    is_bpf_link = False
     why_no_link = "sockmaps have BPF links from kernel 6.10"
+    gone = (errno.ENOENT, errno.EINVAL)
+    """Replaced by another program, or taken off."""
 
     def __init__(self, program: Program, map_fd: Fd, attach_type: int, target: str) -> None:
-        super().__init__(program, map_fd, target)
-        self._attach_type = attach_type
-        self._program_fd = Fd(os.dup(program.fd))
+        held = Fd(os.dup(program.fd))
+        super().__init__(program, map_fd, target, lambda fd: _detach(fd, held, attach_type))
 
-    def close(self) -> None:
-        """Detach: nothing else ends an attachment of this sort."""
-        if self.attached:
-            request = ProgAttach(
-                target_fd=self.fd, attach_bpf_fd=self._program_fd.number, attach_type=self._attach_type
-            )
-            try:
-                bpf(Command.PROG_DETACH, request)
-            except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.EINVAL):  # replaced or gone: nothing of ours is left
-                    raise AttachError(f"{self} can't be detached", errno=error.errno or 0) from None
-            finally:
-                self._program_fd.close()
-                super().close()
+
+def _detach(map_fd: int, program: Fd, attach_type: int) -> None:
+    request = ProgAttach(target_fd=map_fd, attach_bpf_fd=program.number, attach_type=attach_type)
+    bpf(Command.PROG_DETACH, request)
+    program.close()
 
 
 def attach(program: Program, map: Any = None) -> Link:

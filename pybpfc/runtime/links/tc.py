@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import os
 import socket
 import struct
-from collections.abc import Callable
 from typing import ClassVar
 
 from pybpfc.diagnostics.errors import AttachError
 from pybpfc.runtime import netlink
-from pybpfc.runtime.links.base import Link, MissingTarget, attach_error
+from pybpfc.runtime.links.base import MissingTarget
+from pybpfc.runtime.links.netlink_attachment import NetlinkAttachment, requests
 from pybpfc.runtime.links.xdp import resolve_interface
 from pybpfc.runtime.netlink import Netlink, attribute
 from pybpfc.runtime.programs import Program
-from pybpfc.runtime.syscall import Fd
 
 CLSACT, CLSACT_HANDLE = 0xFFFFFFF1, 0xFFFF0000
 PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
@@ -27,34 +26,6 @@ TCA_ACT_KIND, TCA_ACT_OPTIONS, TCA_ACT_BPF_PARMS, TCA_ACT_BPF_FD, TCA_ACT_BPF_NA
 TC_ACT_PIPE = 3
 
 _TCMSG = struct.Struct("=BxxxiIII")
-
-
-class NetlinkAttachment(Link):
-    """A program attached by a request to the kernel's network stack; `remove` is what takes it back."""
-
-    is_bpf_link = False
-
-    def __init__(self, program: Program, connection: Netlink, target: str, remove: Callable[[], object]) -> None:
-        super().__init__(program, Fd(os.dup(connection.socket.fileno())), target)
-        self._connection = connection
-        self._remove = remove
-
-    def close(self) -> None:
-        """Take the program off: nothing else ends an attachment of this sort."""
-        if not self.attached:
-            return
-        try:
-            self._remove()
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise AttachError(f"{self} can't be detached", errno=error.errno or 0) from None
-        finally:
-            self._connection.socket.close()
-            super().close()
-
-
-_GONE = (errno.ENOENT, errno.ENODEV, errno.EINVAL, errno.ESRCH)
-"""The filter, its discipline, the interface or the route is gone already."""
 
 
 class TcFilter(NetlinkAttachment):
@@ -85,24 +56,17 @@ def attach(
         raise AttachError(f"`{direction}` is no direction", remedy="use `ingress` or `egress`")
     index, place = resolve_interface(program, interface)
     target = f"{direction} of {place}"
-    connection = Netlink()
-    try:
+    with requests(program, target, _causes) as connection:
         made = _ensure_clsact(connection, index)
         try:
             priority, handle = _add(connection, program, index, direction, priority, handle)
-        except BaseException:
+        except BaseException:  # whatever went wrong, an interrupt too, leaves no discipline behind
             if made:
-                connection.request(netlink.RTM_DELQDISC, 0, _qdisc(index))
+                with contextlib.suppress(OSError):
+                    connection.request(netlink.RTM_DELQDISC, 0, _qdisc(index))
             raise
-    except OSError as error:
-        connection.socket.close()
-        raise attach_error(program, error, target, _causes(error), ("CAP_NET_ADMIN",)) from None
-    except BaseException:
-        connection.socket.close()
-        raise
     named = _TCMSG.pack(0, index, handle, PARENTS[direction], priority << 16 | _ALL_PROTOCOLS)
-    kind = attribute(TCA_KIND, _kind(program))
-    link = TcFilter(program, connection, target, lambda: connection.request(netlink.RTM_DELTFILTER, 0, named + kind))
+    link = TcFilter(program, connection, target, netlink.RTM_DELTFILTER, named + attribute(TCA_KIND, _kind(program)))
     link.priority, link.handle = priority, handle
     return link
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from weakref import WeakKeyDictionary
 
 from pybpfc.abi.usdt import MAX_ARGUMENTS, SPECS
-from pybpfc.diagnostics.errors import AttachError
+from pybpfc.diagnostics.errors import AttachError, PybpfcError
 from pybpfc.runtime.links.base import MissingTarget, attach_error
 from pybpfc.runtime.links.perf import PerfLink, attach_to_event
 from pybpfc.runtime.links.perf_event import SamplingLink
@@ -48,18 +48,27 @@ def attach(program: Program, target: str | None = None, *, pid: int | None = Non
     links: list[PerfLink] = []
     try:
         for place in places:
-            entry = _entry(table, place, cookie, where) if table is not None else 0
-            text = os.path.abspath(binary)
-            counter = place.semaphore
-            event = open_probe("uprobe", text, place.offset, returns=False, pid=pid or -1, counter_offset=counter)
-            links.append(attach_to_event(program, event, where, entry, UprobeLink))
-    except BaseException as error:
+            links.append(_attach_place(program, os.path.abspath(binary), place, where, table, pid, cookie))
+    except PybpfcError:
         for link in links:
             link.close()
-        if isinstance(error, OSError) and not isinstance(error, AttachError):
-            raise attach_error(program, error, where, UPROBE_CAUSES, ("CAP_BPF", "CAP_PERFMON")) from None
         raise
     return UsdtLink(program, links, where)
+
+
+def _attach_place(
+    program: Program, path: str, place: Place, where: str, table: Map | None, pid: int | None, cookie: int
+) -> PerfLink:
+    entry = _entry(table, place, cookie, where) if table is not None else 0
+    try:
+        event = open_probe("uprobe", path, place.offset, returns=False, pid=pid or -1, counter_offset=place.semaphore)
+        link = attach_to_event(program, event, where, entry, UprobeLink)
+    except OSError as error:
+        raise attach_error(program, error, where, UPROBE_CAUSES, ("CAP_BPF", "CAP_PERFMON")) from None
+    if table is not None and not link.is_bpf_link:  # without a cookie the program does not find its place in the table
+        link.close()
+        raise AttachError(f"`{program.name}` could not be attached to {where}", remedy="it takes kernel 5.15")
+    return link
 
 
 def _places(program: Program, binary: str, provider: str, name: str, where: str) -> tuple[Place, ...]:
